@@ -1,0 +1,1 @@
+"""Topology, sources, sinks, the thin Flink adapters of the core, and the command line."""

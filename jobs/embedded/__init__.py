@@ -1,0 +1,1 @@
+"""What stands in, without installation, for a cluster's parts: Java, Redis."""

@@ -1,0 +1,1 @@
+"""History to features, model and bundle; the simulated shop; importers."""
