@@ -1,0 +1,79 @@
+"""Runs the oracle over a log: everything that the job shall compute from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.oracle.archive import Log, Reject, read_archive
+from tests.oracle.events import Event
+from tests.oracle.profile import Profile
+from tests.oracle.segments import SegmentChange, Segments
+from tests.oracle.user import RankRequest, User
+
+
+@dataclass
+class OracleResult:
+    """What a log comes to.
+
+    `requests` and `changes` stand user by user, in the user's order; no order holds between users.
+    """
+
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    changes: list[SegmentChange] = field(default_factory=list)
+    requests: list[RankRequest] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def last_requests(self) -> dict[str, RankRequest]:
+        """The request whose ranking stays in Redis, by user."""
+        return {request.user_id: request for request in self.requests}
+
+
+def apply_events(events: Iterable[Event], segments: Segments, rank_on: str, every: int) -> dict[str, User]:
+    """Apply events in their order; those without consent reach nobody."""
+    users: dict[str, User] = {}
+    for event in events:
+        if not event.granted:
+            continue
+        if event.user_id not in users:
+            users[event.user_id] = User(event.user_id, segments, rank_on, every)
+        users[event.user_id].apply(event)
+    return users
+
+
+def run_log(log: Log, segments: Segments, rank_on: str = "every_event", every: int = 8) -> OracleResult:
+    """The profiles, segment changes and rank requests of a bounded log; at its end, deadlines before its last time fire."""
+    _one_partition_a_user(log)
+    users = apply_events(log.events, segments, rank_on, every)
+    for user in users.values():
+        user.fire(log.end)
+    everything = list(log.events)
+    return OracleResult(
+        profiles={user_id: user.profile for user_id, user in users.items()},
+        changes=[change for user in users.values() for change in user.changes],
+        requests=[request for user in users.values() for request in user.requests],
+        rejects=log.rejects,
+        counts={
+            "events": len(everything),
+            "denied": sum(not event.granted for event in everything),
+            "duplicates": sum(user.duplicates for user in users.values()),
+            "too_late": sum(user.too_late for user in users.values()),
+            "rejects": len(log.rejects),
+        },
+    )
+
+
+def _one_partition_a_user(log: Log) -> None:
+    """Between partitions a log has no order, so a user in two of them has no one right profile."""
+    where: dict[str, int] = {}
+    for partition, events in log.partitions.items():
+        for event in events:
+            if where.setdefault(event.user_id, partition) != partition:
+                raise ValueError(f"the events of {event.user_id} lie in several partitions of the archive")
+
+
+def run(archive: Path, segments: Segments, rank_on: str = "every_event", every: int = 8, *, now: int | None = None) -> OracleResult:
+    """Read an archive and run it."""
+    return run_log(read_archive(archive, now=now), segments, rank_on, every)
