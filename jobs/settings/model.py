@@ -1,0 +1,216 @@
+"""The effective settings: one typed, frozen object, from defaults, a YAML file, the environment and flags (later ones win).
+
+pydantic alone, not pydantic-settings: that one passes over environment variables it does not know, and here an unknown key is an error.
+"""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Surface = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+MASK = "********"
+
+
+class Section(BaseModel):
+    """A group of settings; a key that it does not have is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any, info: ValidationInfo) -> Any:
+        # Flags and environment variables are text: they need a way to write "nothing" and a list.
+        if isinstance(value, str) and info.field_name:
+            kind = cls.model_fields[info.field_name].annotation
+            if value.strip().lower() in ("", "none", "null") and _optional(kind):
+                return None
+            if get_origin(kind) is tuple:
+                return tuple(part.strip() for part in value.split(","))
+        return value
+
+
+class RedisSettings(Section):
+    """Where recommendations go."""
+
+    url: str | None = Field(default=None, repr=False)
+    """redis://, rediss:// or unix:// address; none: the command starts a server of its own."""
+    password: SecretStr | None = None
+    """Used where the address has none."""
+    prefix: str = ""
+    """Put before every key."""
+    ttl_seconds: Count = 7 * 24 * 3600
+    """Lifetime of a user's keys after the last write."""
+    keep_profile: bool = True
+    """Store the profile beside the recommendations, for `swerve explain`."""
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in ("redis", "rediss", "unix") or not urlsplit(url).netloc + urlsplit(url).path):
+            raise ValueError("should look like redis://host:6379/0, rediss://… or unix:///path")
+        return url
+
+
+class RankSettings(Section):
+    """Which events ask for a ranking, and what it gives."""
+
+    on: Literal["every_event", "triggers"] = "every_event"
+    """`triggers`: only a shift, a cart, a purchase, an abandoned cart, and every n-th event of a user."""
+    every: Count = 8
+    """That n."""
+    candidates: Count = 100
+    """Items scored for a user."""
+    top: Count = 20
+    """Items written for a user."""
+    surfaces: tuple[Surface, ...] = Field(default=("home",), min_length=1)
+    """Places in the shop that show recommendations; one Redis key each."""
+    hold_back: bool | None = None
+    """Rank only a user's last request of a run; none: in a replay yes, live no."""
+
+    @model_validator(mode="after")
+    def _enough_candidates(self) -> RankSettings:
+        if self.top > self.candidates:
+            raise ValueError(f"rank.top ({self.top}) should not be above rank.candidates ({self.candidates})")
+        return self
+
+
+class StateSettings(Section):
+    """Keyed state."""
+
+    buckets: Annotated[int, Field(ge=1, le=32768)] = 64
+    """Keys that users are spread over; fixed for the life of a state."""
+    cache_profiles: Annotated[int, Field(ge=0)] = 200_000
+    """Profiles kept unpacked beside the state, for each parallel operator."""
+
+
+class BatchSettings(Section):
+    """How much goes through Python at once; results do not depend on it."""
+
+    events: Count = 20_000
+    """Events in a batch of a replay."""
+    rows: Count = 5_000
+    """Rows in an Arrow batch at most."""
+    bundle_ms: Count = 50
+    """Longest wait for a batch to fill, in milliseconds."""
+
+
+class TimeSettings(Section):
+    """Event time, in milliseconds."""
+
+    lateness_ms: Annotated[int, Field(ge=0)] = 60_000
+    """How far the live watermark stays behind the newest event."""
+    future_ms: Annotated[int, Field(ge=0)] = 60_000
+    """How far ahead of the clock an event may be before it is a dead letter."""
+
+
+class LimitSettings(Section):
+    """What is too much."""
+
+    max_bytes: Count = 1_000_000
+    """Largest event value."""
+
+
+class CheckpointSettings(Section):
+    """Flink's checkpoints."""
+
+    interval_ms: Annotated[int, Field(ge=10)] = 5_000
+    """Time between two."""
+    dir: Path = Path(".swerve/checkpoints")
+    """Where they lie."""
+    keep: bool = False
+    """Leave the last one when a run is cancelled."""
+
+
+class ModelSettings(Section):
+    """Which bundle serves."""
+
+    path: Path = Path("models/default")
+    """Folder of the bundle."""
+
+
+class OutSettings(Section):
+    """What the job emits beside Redis."""
+
+    dir: Path = Path(".swerve/out")
+    """Folder of the archives it writes."""
+    recommendations: bool = True
+    """Write every recommendation as a row as well."""
+    everything: bool = True
+    """Write segment changes and dead letters as well."""
+
+
+class Settings(Section):
+    """All settings of a run.
+
+    Examples
+    --------
+    >>> Settings().with_values({"rank.top": 5}).rank.top
+    5
+    """
+
+    redis: RedisSettings = RedisSettings()
+    rank: RankSettings = RankSettings()
+    state: StateSettings = StateSettings()
+    batch: BatchSettings = BatchSettings()
+    time: TimeSettings = TimeSettings()
+    limits: LimitSettings = LimitSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    model: ModelSettings = ModelSettings()
+    out: OutSettings = OutSettings()
+    parallelism: Annotated[int, Field(ge=1, le=128)] = 2
+    """Parallel instances of every operator."""
+    work: Path = Path(".swerve")
+    """Folder for logs and what a run keeps between commands."""
+
+    @model_validator(mode="after")
+    def _enough_buckets(self) -> Settings:
+        if self.state.buckets < self.parallelism:
+            raise ValueError(f"state.buckets ({self.state.buckets}) should not be below parallelism ({self.parallelism})")
+        return self
+
+    def with_values(self, values: dict[str, Any]) -> Settings:
+        """Copy with some values set, by dotted key; they are checked like any other."""
+        document = self.model_dump()
+        for key, value in values.items():
+            *sections, name = key.split(".")
+            target = document
+            for section in sections:
+                target = target[section]
+            if name not in target:
+                raise KeyError(key)
+            target[name] = value
+        return Settings.model_validate(document)
+
+    def masked(self) -> dict[str, Any]:
+        """Give all values ready for JSON, secrets masked."""
+        document = self.model_dump(mode="json")
+        document["redis"]["password"] = MASK if self.redis.password else None
+        document["redis"]["url"] = mask_url(self.redis.url) if self.redis.url else None
+        return document
+
+
+def mask_url(url: str) -> str:
+    """Replace what an address holds of secrets: its password, and the values of its query.
+
+    Examples
+    --------
+    >>> mask_url("redis://ana:secret@shop:6379/0")
+    'redis://ana:********@shop:6379/0'
+    """
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if "@" in netloc:
+        login, host = netloc.rsplit("@", 1)
+        netloc = f"{login.split(':', 1)[0]}:{MASK}@{host}" if ":" in login else f"{login}@{host}"
+    query = "&".join(f"{pair.split('=', 1)[0]}={MASK}" if "pass" in pair.lower() else pair for pair in parts.query.split("&") if pair)
+    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
+
+
+def _optional(kind: Any) -> bool:
+    return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
