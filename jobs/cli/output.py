@@ -27,9 +27,8 @@ def emit(document: Mapping[str, Any], as_json: bool, render: Callable[[Mapping[s
         Makes the readable text; default: one line for each value, names in one column.
     """
     if as_json:
-        text = orjson.dumps(
-            document, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-        ).decode()
+        options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+        text = orjson.dumps(document, default=str, option=options).decode()
     else:
         text = (render or table)(document)
     typer.echo(text)
@@ -78,7 +77,7 @@ def progress(what: str) -> Iterator[Advance]:
     ...     advance(1, 2)
     """
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield lambda _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

@@ -55,14 +55,8 @@ def probe(java: Path) -> tuple[int, Path | None]:
         (17, home) for any release of Java 17; (0, None) where the program does not run or does not answer.
     """
     try:
-        answer = subprocess.run(
-            [str(java), "-XshowSettings:properties", "-version"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        ).stderr
+        command = [str(java), "-XshowSettings:properties", "-version"]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, stdin=subprocess.DEVNULL).stderr
     except (OSError, subprocess.SubprocessError):
         return 0, None
     properties = dict(re.findall(r"^\s*(java\.[a-z.]+) = (.+?)\s*$", answer, re.MULTILINE))

@@ -80,7 +80,8 @@ def _from_file(config: Path | None) -> Iterator[tuple[str, _Value]]:
 
 def _flat(document: Mapping[Any, Any], prefix: str, origin: str) -> Iterator[tuple[str, _Value]]:
     for name, value in document.items():
-        key = f"{prefix}{name}"
+        # To YAML 1.1 a bare `on` is a truth value.
+        key = f"{prefix}{'on' if name is True else name}"
         if key in _sections() and isinstance(value, Mapping):
             yield from _flat(value, f"{key}.", origin)
         elif key in _sections() and value is None:

@@ -49,6 +49,11 @@ class RedisSettings(Section):
     keep_profile: bool = True
     """Store the profile beside the recommendations, for `swerve explain`."""
 
+    @property
+    def masked_url(self) -> str:
+        """The address without its password, for people and logs."""
+        return mask_url(self.url) if self.url else "an embedded server"
+
     @field_validator("url")
     @classmethod
     def _address(cls, url: str | None) -> str | None:
@@ -176,13 +181,15 @@ class Settings(Section):
 
     def with_values(self, values: dict[str, Any]) -> Settings:
         """Copy with some values set, by dotted key; they are checked like any other."""
-        document = self.model_dump()
+        # Only what was set: a default stays one.
+        document = self.model_dump(exclude_unset=True)
         for key, value in values.items():
             *sections, name = key.split(".")
-            target = document
+            target: dict[str, Any] = document
+            kind: Any = type(self)
             for section in sections:
-                target = target[section]
-            if name not in target:
+                target, kind = target.setdefault(section, {}), kind.model_fields[section].annotation
+            if name not in kind.model_fields:
                 raise KeyError(key)
             target[name] = value
         return Settings.model_validate(document)
@@ -191,7 +198,7 @@ class Settings(Section):
         """Give all values ready for JSON, secrets masked."""
         document = self.model_dump(mode="json")
         document["redis"]["password"] = MASK if self.redis.password else None
-        document["redis"]["url"] = mask_url(self.redis.url) if self.redis.url else None
+        document["redis"]["url"] = self.redis.masked_url if self.redis.url else None
         return document
 
 

@@ -18,10 +18,11 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
-    config = write(tmp_path, "rank: {top: 5, every: 5, candidates: 50}\nparallelism: 5\nout:\n")
+    config = write(tmp_path, "rank: {top: 5, every: 5, candidates: 50, on: triggers}\nparallelism: 5\nout:\n")
     environ = {"SWERVE__RANK__EVERY": "6", "swerve__rank__candidates": "60", "SWERVE_DEBUG": "1", "RANK": "9"}
     settings = load_settings(config, ["rank.candidates=70"], environ)
     assert (settings.rank.top, settings.rank.every, settings.rank.candidates, settings.parallelism) == (5, 6, 70, 5)
+    assert settings.rank.on == "triggers"
     assert settings.out == Settings().out
 
 
@@ -86,6 +87,7 @@ def test_settings_travel_to_workers_with_their_secrets() -> None:
 def test_a_copy_with_other_values_is_checked() -> None:
     settings = Settings().with_values({"redis.url": "redis://shop", "parallelism": 1})
     assert (settings.redis.url, settings.parallelism, Settings().parallelism) == ("redis://shop", 1, 2)
+    assert "path" not in settings.model.model_fields_set
     with pytest.raises(KeyError):
         Settings().with_values({"redis.uri": "redis://shop"})
     with pytest.raises(ValueError, match="parallelism"):
