@@ -1,0 +1,110 @@
+"""The Avro schemas of `avro/`, by name and version, and by the id that stands in front of a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from udfs.errors import SwerveError
+
+FOLDER = Path(__file__).resolve().parent.parent / "avro"
+
+Schema = dict[str, Any]
+
+
+class SchemaError(SwerveError):
+    """A schema of ours is not there or cannot be read."""
+
+
+class UnknownSchema(SwerveError, LookupError):  # noqa: N818 — the reason of a dead letter has this name
+    """No schema has this id."""
+
+
+def load(name: str, version: int = 1) -> Schema:
+    """Read a schema of `avro/`.
+
+    Parameters
+    ----------
+    name
+        Like ``"shop_event"``.
+    version
+        The number in the file's name.
+
+    Returns
+    -------
+    dict
+        The schema. It is shared: do not change it.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such file.
+    """
+    return _read(f"{name}.v{version}.avsc")
+
+
+def names() -> list[tuple[str, int]]:
+    """Give name and version of every schema of `avro/`, in order."""
+    found = [path.name.removesuffix(".avsc").rpartition(".v") for path in FOLDER.glob("*.v*.avsc")]
+    return sorted((name, int(version)) for name, _, version in found)
+
+
+class SchemaStore(Protocol):
+    """Where the schema of an id comes from: a registry, or `avro/`."""
+
+    def get(self, schema_id: int) -> Schema:
+        """Give the writer schema of an id.
+
+        Raises
+        ------
+        UnknownSchema
+            If there is none.
+        """
+        ...
+
+
+class LocalSchemas:
+    """The ids of `avro/ids.json`: a store that needs no registry.
+
+    Parameters
+    ----------
+    more
+        Further schemas by id; they win.
+
+    Examples
+    --------
+    >>> LocalSchemas().get(1)["name"]
+    'ShopEvent'
+    """
+
+    def __init__(self, more: Mapping[int, Schema] | None = None) -> None:
+        self._schemas = {int(schema_id): _read(file) for schema_id, file in _ids().items()} | dict(more or {})
+
+    def get(self, schema_id: int) -> Schema:
+        """Give the writer schema of an id; see `SchemaStore.get`."""
+        try:
+            return self._schemas[schema_id]
+        except KeyError:
+            raise UnknownSchema(f"no schema has the id {schema_id}") from None
+
+
+@cache
+def _ids() -> dict[str, str]:
+    document: dict[str, str] = json.loads((FOLDER / "ids.json").read_text(encoding="utf-8"))
+    return document
+
+
+@cache
+def _read(file: str) -> Schema:
+    path = FOLDER / file
+    try:
+        schema: Schema = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(found.name for found in FOLDER.glob("*.avsc")))
+        raise SchemaError(f"no schema avro/{file}", f"there are {known}") from None
+    except ValueError as error:
+        raise SchemaError(f"avro/{file} is no JSON: {error}") from error
+    return schema
