@@ -52,6 +52,13 @@ def names() -> list[tuple[str, int]]:
     return sorted((name, int(version)) for name, _, version in found)
 
 
+def plain(schema: Any) -> Any:
+    """Give a copy of a schema without logical types: times are then read as the numbers that they are."""
+    if isinstance(schema, dict):
+        return {key: plain(value) for key, value in schema.items() if key != "logicalType"}
+    return [plain(part) for part in schema] if isinstance(schema, list) else schema
+
+
 class SchemaStore(Protocol):
     """Where the schema of an id comes from: a registry, or `avro/`."""
 

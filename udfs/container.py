@@ -1,0 +1,258 @@
+"""Avro container files, block by block: where blocks lie, what compresses them, which of them are damaged.
+
+Format: Apache Avro specification 1.12, "Object Container Files".
+"""
+
+from __future__ import annotations
+
+import bz2
+import json
+import lzma
+import mmap
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from udfs.errors import SwerveError
+
+MAGIC = b"Obj\x01"
+SYNC_BYTES = 16
+CRC_BYTES = 4
+VARINT_BITS = 64
+
+
+class ArchiveError(SwerveError):
+    """An archive, or a file of one, cannot be read or written."""
+
+
+class DamagedBlock(ValueError):  # noqa: N818 — a state of the file, met on the way
+    """A block cannot be opened; the others can."""
+
+
+class Block(NamedTuple):
+    """Where a block lies in its file.
+
+    Attributes
+    ----------
+    offset, size
+        From its count to the end of its sync marker, in bytes of the file.
+    count
+        Datums in it; 0 if it is damaged.
+    body, body_size
+        Its compressed datums; all of the block if it is damaged.
+    damage
+        What is wrong with it; empty if nothing is.
+    """
+
+    offset: int
+    size: int
+    count: int
+    body: int
+    body_size: int
+    damage: str = ""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of a container file say.
+
+    Attributes
+    ----------
+    schema
+        The writer schema.
+    codec
+        How its blocks are compressed.
+    sync
+        The 16 bytes that end every block.
+    size
+        Where the first block begins.
+    """
+
+    schema: dict[str, Any]
+    codec: str
+    sync: bytes
+    size: int
+
+
+def read_header(data: bytes | mmap.mmap, path: Path) -> Header:
+    """Read the header of a container file.
+
+    Parameters
+    ----------
+    data
+        The file's bytes, or as many of the first as hold the header.
+    path
+        For messages.
+
+    Raises
+    ------
+    ArchiveError
+        If it is no Avro container file, or has a codec that we do not read.
+    """
+    if data[: len(MAGIC)] != MAGIC:
+        raise ArchiveError(f"{path} is no Avro container file", "an archive's files begin with the bytes 'Obj' and 1")
+    meta: dict[str, bytes] = {}
+    at = len(MAGIC)
+    try:
+        while True:
+            count, at = read_varint(data, at)
+            if count == 0:
+                break
+            if count < 0:
+                count, (_, at) = -count, read_varint(data, at)
+            for _ in range(count):
+                key, at = _bytes(data, at)
+                meta[key.decode()], at = _bytes(data, at)
+        sync = bytes(data[at : at + SYNC_BYTES])
+        schema = json.loads(meta["avro.schema"])
+    except (IndexError, KeyError, ValueError) as error:
+        raise ArchiveError(f"{path}: its Avro header ends at byte {at} or makes no sense", "copy or write the file again") from error
+    codec = meta.get("avro.codec", b"null").decode("ascii", "replace")
+    if len(sync) < SYNC_BYTES:
+        raise ArchiveError(f"{path} is cut short at byte {len(data)}, in its header", "copy or write the file again")
+    if codec not in CODECS:
+        raise ArchiveError(f"{path} is compressed with the codec {codec}", f"write it with one of {', '.join(CODECS)}")
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        raise ArchiveError(f"{path} holds no records", "an archive holds shop events or raw records")
+    return Header(schema, codec, sync, at + SYNC_BYTES)
+
+
+def scan_blocks(data: bytes | mmap.mmap, header: Header, path: Path, start: int = 0, end: int | None = None) -> Iterator[Block]:
+    """Find the blocks of a container file without opening them.
+
+    A block that is not where its count and size say ends at the next sync marker.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    header
+        Its header.
+    path
+        For messages.
+    start, end
+        Where the first block begins and the last one ends; default: all.
+
+    Raises
+    ------
+    ArchiveError
+        If the file ends inside a block.
+    """
+    at, end = start or header.size, len(data) if end is None else end
+    while at < end:
+        try:
+            count, body = read_varint(data, at)
+            size, body = read_varint(data, body)
+            stop = body + size + SYNC_BYTES
+            sound = count >= 0 and size >= 0 and stop <= end and data[stop - SYNC_BYTES : stop] == header.sync
+        except (IndexError, ValueError):
+            sound = False
+        if sound:
+            yield Block(at, stop - at, count, body, size)
+        else:
+            sync = data.find(header.sync, at)
+            if sync < 0:
+                raise ArchiveError(f"{path} is cut short: the block at byte {at} does not end", "copy or write the file again")
+            stop = sync + SYNC_BYTES
+            yield Block(at, stop - at, 0, at, stop - at, "its count, size and sync marker do not agree")
+        at = stop
+
+
+def open_block(data: bytes | mmap.mmap, block: Block, codec: str) -> bytes:
+    """Decompress a block.
+
+    Raises
+    ------
+    DamagedBlock
+        If it cannot be.
+    """
+    if block.damage:
+        raise DamagedBlock(block.damage)
+    packed = data[block.body : block.body + block.body_size]
+    try:
+        return CODECS[codec][1](packed)
+    except Exception as error:  # every codec has errors of its own
+        raise DamagedBlock(f"{codec}: {error}") from error
+
+
+def read_varint(data: bytes | mmap.mmap, at: int) -> tuple[int, int]:
+    """Read a zigzag number; gives it and where it ends.
+
+    Raises
+    ------
+    IndexError, ValueError
+        If the bytes end, or it has more than 64 bits.
+    """
+    number = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (number >> 1) ^ -(number & 1), at
+        shift += 7
+        if shift >= VARINT_BITS:
+            raise ValueError("a number of more than 64 bits")
+
+
+def write_varint(number: int) -> bytes:
+    """Encode a number as zigzag varint."""
+    number = (number << 1) ^ (number >> 63)
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _bytes(data: bytes | mmap.mmap, at: int) -> tuple[bytes, int]:
+    size, at = read_varint(data, at)
+    if size < 0 or at + size > len(data):
+        raise IndexError
+    return bytes(data[at : at + size]), at + size
+
+
+def _deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+def _snappy(data: bytes) -> bytes:
+    import cramjam
+
+    return bytes(cramjam.snappy.compress_raw(data)) + zlib.crc32(data).to_bytes(CRC_BYTES, "big")
+
+
+def _unsnappy(data: bytes) -> bytes:
+    import cramjam
+
+    body = bytes(cramjam.snappy.decompress_raw(data[:-CRC_BYTES]))
+    if zlib.crc32(body).to_bytes(CRC_BYTES, "big") != data[-CRC_BYTES:]:
+        raise ValueError("checksum differs")
+    return body
+
+
+def _zstandard(data: bytes) -> bytes:
+    import cramjam
+
+    return bytes(cramjam.zstd.compress(data))
+
+
+def _unzstandard(data: bytes) -> bytes:
+    import cramjam
+
+    return bytes(cramjam.zstd.decompress(data))
+
+
+CODECS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+    "null": (bytes, bytes),
+    "deflate": (_deflate, lambda data: zlib.decompress(data, wbits=-15)),
+    "snappy": (_snappy, _unsnappy),
+    "zstandard": (_zstandard, _unzstandard),
+    "bzip2": (bz2.compress, bz2.decompress),
+    "xz": (lzma.compress, lzma.decompress),
+}
+"""Compress and decompress, by the codec's name."""
