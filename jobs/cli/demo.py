@@ -1,0 +1,123 @@
+"""`swerve demo`: the whole thing on this machine, ending with one shopper's swerve."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobs.cli.options import Config, Redis, Set, settings_from
+from jobs.cli.output import progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from jobs.demo import Story
+
+SHOWN_ITEMS = 6
+Catalogue = dict[str, dict[str, str]]
+
+
+def command(
+    events: Annotated[int, typer.Option(min=20_000, help="Events to simulate.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 7,
+    config: Config = None,
+    overrides: Set = None,
+    redis: Redis = None,
+) -> None:
+    """Simulate a shop, train, run the job on real Flink and Redis, and show a shopper before and after her swerve."""
+    from rich.console import Console
+
+    from jobs.cli.replay import run
+    from jobs.demo import find_story
+    from training.simulator import simulate
+    from training.train import train
+
+    settings = settings_from(config, overrides, redis__url=redis)
+    home = settings.work / "demo"
+    archive, bundle, out = home / "archive", home / "models" / "demo" / "1", home / "out"
+    console = Console()
+    if home.exists():
+        shutil.rmtree(home)
+    started = time.monotonic()
+
+    def step(text: str) -> None:
+        console.print(f"[bold]{time.monotonic() - started:5.1f} s[/]  {text}")
+
+    users = max(500, events // 40)
+    step(f"simulating a shop: {events:,} Avro events of {users:,} shoppers into {archive}")
+    with progress("simulating") as advance:
+        simulate(archive, events=events, users=users, items=2_000, seed=seed, progress=advance)
+    step(f"training a model bundle on the first part of them into {bundle}")
+    with progress("training") as advance:
+        train(archive, bundle, progress=advance)
+    step("running the job: Flink reads the events, follows every shopper, scores with ONNX, writes to Redis")
+    report = run(
+        archive, settings.with_values({"model.path": bundle, "rank.hold_back": False, "out.dir": out, "out.everything": True})
+    )
+    step(
+        f"done: {report['events']:,} events of {report['users']:,} shoppers, {report['shifts']:,} swerves noticed,"
+        f" {report['recommendations']:,} rankings, {report['events_per_second']:,} events/s"
+    )
+    with (archive / "catalog.csv").open(encoding="utf-8", newline="") as file:
+        catalogue = {item["item_id"]: item for item in csv.DictReader(file)}
+    story = find_story(archive, out, {item_id: item["item_category"] for item_id, item in catalogue.items()})
+    if story is None:
+        console.print("No swerve in this shop was noticed: try another --seed.")
+        raise typer.Exit(1)
+    show_story(console, story, catalogue)
+    user = story.truth["user_id"]
+    step(f"Redis goes on running at {report['redis']}. Play on:")
+    console.print(f"         .venv/bin/swerve show {user}\n         .venv/bin/swerve explain {user}", highlight=False)
+
+
+def show_story(console: Console, story: Story, catalogue: Catalogue) -> None:
+    """Print a swerve: what was recommended, what she did, what was recommended then."""
+    from rich import box
+    from rich.columns import Columns
+    from rich.table import Table
+
+    truth = story.truth
+    found, all_of_them = story.found
+    console.rule(f"{truth['user_id']} came for {truth['from']} and swerved to {truth['to']}")
+    events = Table(box=box.SIMPLE_HEAD, title="Her events", title_justify="left")
+    for column in ("time", "event", "category", "item", ""):
+        events.add_column(column, overflow="ellipsis", no_wrap=True)
+    for position, event in enumerate(story.events):
+        mark = "◀ she swerves" if position == story.swerved else ""
+        if position == story.noticed:
+            mark = f"{mark} ◀ Swerve notices, at event {position - story.swerved + 1} of the new interest".strip()
+        category = event["item_category"] or ""
+        style = "bold" if category == truth["to"] else None
+        item = catalogue.get(event["item_id"] or "", {}).get("title", event["item_id"] or "")
+        events.add_row(event["event_time"].strftime("%H:%M:%S"), event["event_name"], category, item, mark, style=style)
+    console.print(events)
+    console.print(
+        Columns(
+            [
+                _recommendations("Recommended before", story.before, truth["to"], catalogue),
+                _recommendations("Recommended after", story.after, truth["to"], catalogue),
+            ],
+            padding=(0, 4),
+        )
+    )
+    console.print(f"One of {all_of_them:,} swerves in this shop; the job noticed {found:,} of them within 8 events.")
+
+
+def _recommendations(title: str, value: dict[str, Any], category: str, catalogue: Catalogue) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    segment = value["segment_name"]
+    table = Table(box=box.SIMPLE_HEAD, title=f"{title} ({value['event_time']:%H:%M:%S}), segment: {segment}", title_justify="left")
+    for column in ("score", "category", "item", "why"):
+        table.add_column(column, overflow="ellipsis", no_wrap=True, max_width=28)
+    for item in value["items"][:SHOWN_ITEMS]:
+        known = catalogue.get(item["item_id"], {})
+        style = "bold" if known.get("item_category") == category else None
+        table.add_row(f"{item['score']:.2f}", known.get("item_category", ""), known.get("title", item["item_id"]), item["reason"], style=style)
+    return table

@@ -1,0 +1,80 @@
+"""A Flink that runs in this process: a real JobManager and TaskManager, nothing to install or to start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.embedded.java import find_java
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment
+
+    from jobs.settings import Settings
+
+
+def prepare_process(work: Path) -> None:
+    """Set what Flink reads from the process's environment; to be called before pyflink is imported."""
+    java = find_java()
+    binaries = Path(sys.executable).parent
+    logs = work / "log"
+    logs.mkdir(parents=True, exist_ok=True)
+    os.environ["JAVA_HOME"] = str(java.parent.parent)
+    # The embedded interpreter looks for its home through the `python` on the path; another one's packages are not ours.
+    os.environ["PATH"] = os.pathsep.join([str(binaries), str(java.parent), os.environ.get("PATH", "")])
+    os.environ["FLINK_LOG_DIR"] = str(logs.resolve())
+    # Without this a local run executes the UDFs in the client process, one after the other.
+    os.environ["_python_worker_execution_mode"] = "process"
+
+
+def local_tables(settings: Settings, *, restarts: int = 0) -> StreamTableEnvironment:
+    """Make the table environment of an embedded Flink.
+
+    Parameters
+    ----------
+    settings
+        The effective settings.
+    restarts
+        How often the job may start again from its last checkpoint before it gives up. Flink's own default is: for ever, and a job
+        that cannot work then looks like one that hangs.
+    """
+    from pyflink.common import Configuration
+    from pyflink.datastream import StreamExecutionEnvironment
+    from pyflink.table import StreamTableEnvironment
+
+    configuration = Configuration()
+    for key, value in flink_options(settings, restarts).items():
+        configuration.set_string(key, value)
+    return StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment(configuration))
+
+
+def flink_options(settings: Settings, restarts: int) -> dict[str, str]:
+    """Give the options of an embedded run."""
+    checkpoints = Path(settings.checkpoint.dir).resolve()
+    options = {
+        "parallelism.default": str(settings.parallelism),
+        "pipeline.max-parallelism": "128",
+        "pipeline.object-reuse": "true",
+        "pipeline.auto-watermark-interval": "100 ms",
+        "python.executable": sys.executable,
+        "python.client.executable": sys.executable,
+        "python.execution-mode": "thread",
+        "python.fn-execution.arrow.batch.size": str(settings.batch.rows),
+        "python.fn-execution.bundle.size": str(settings.batch.rows),
+        "python.fn-execution.bundle.time": str(settings.batch.bundle_ms),
+        "python.metric.enabled": "false",
+        "execution.checkpointing.interval": f"{settings.checkpoint.interval_ms} ms",
+        "execution.checkpointing.dir": checkpoints.as_uri(),
+        "execution.checkpointing.externalized-checkpoint-retention": "NO_EXTERNALIZED_CHECKPOINTS"
+        if not settings.checkpoint.keep
+        else "RETAIN_ON_CANCELLATION",
+        "table.exec.uid.generation": "ALWAYS",
+        "table.local-time-zone": "UTC",
+        "restart-strategy.type": "none" if restarts == 0 else "fixed-delay",
+    }
+    if restarts:
+        options["restart-strategy.fixed-delay.attempts"] = str(restarts)
+        options["restart-strategy.fixed-delay.delay"] = "1 s"
+    return options

@@ -1,0 +1,80 @@
+"""Profiles of recent users beside Flink's state: a read from state costs more than the rest of an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.profile import PROFILE, pack_profiles, unpack_profiles
+
+
+class ProfileCache:
+    """Write-through cache over a `MapState[user → packed profile]`; first in, first out.
+
+    Parameters
+    ----------
+    state
+        The map state; its keys are unique over all buckets of a subtask, as a user has one bucket.
+    capacity
+        Number of profiles kept, about 1 KiB each.
+    """
+
+    def __init__(self, state: Any, capacity: int) -> None:
+        self._state = state
+        self._capacity = capacity
+        self._records = np.zeros(min(capacity, 4096), PROFILE)
+        self._names: list[bytes] = []
+        self._slots: dict[bytes, int] = {}
+        self._next = 0
+
+    def read(self, users: list[bytes]) -> tuple[NDArray[np.void], int]:
+        """Read the users' profiles, empty ones for new users.
+
+        Returns
+        -------
+        profiles : PROFILE[U]
+            Copies, to be changed and given to `write`.
+        new : int
+            How many users had none.
+        """
+        slots = np.array([self._slots.get(user, -1) for user in users], np.int64)
+        profiles: NDArray[np.void] = self._records[slots]
+        missing = np.flatnonzero(slots < 0)
+        new = 0
+        if missing.size:
+            stored = [self._state.get(users[i].decode()) for i in missing.tolist()]
+            new = sum(packed is None for packed in stored)
+            profiles[missing] = np.zeros(1, PROFILE)
+            there = [i for i, packed in enumerate(stored) if packed is not None]
+            if there:
+                profiles[missing[there]] = unpack_profiles([stored[i] for i in there])
+        return profiles, new
+
+    def write(self, users: list[bytes], profiles: NDArray[np.void]) -> int:
+        """Write the profiles to state and keep them here; give the number of bytes stored."""
+        packed = pack_profiles(profiles)
+        self._state.put_all({user.decode(): record for user, record in zip(users, packed)})
+        slots = np.array([self._slot(user) for user in users], np.int64)
+        self._records[slots] = profiles
+        return sum(map(len, packed))
+
+    def _slot(self, user: bytes) -> int:
+        slot = self._slots.get(user)
+        if slot is not None:
+            return slot
+        if len(self._names) < self._capacity:
+            slot = len(self._names)
+            self._names.append(user)
+            if slot == len(self._records):
+                grown = np.zeros(min(self._capacity, 2 * slot), PROFILE)
+                grown[:slot] = self._records
+                self._records = grown
+        else:
+            slot = self._next
+            self._next = (slot + 1) % self._capacity
+            del self._slots[self._names[slot]]
+            self._names[slot] = user
+        self._slots[user] = slot
+        return slot

@@ -1,0 +1,52 @@
+"""Where everything goes that is not a recommendation in Redis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyflink.table import DataTypes
+from pyflink.table.udf import udf
+
+from jobs.operators.archive_sink import ArchiveSinkFunction
+from jobs.rows import Tag, where
+
+if TYPE_CHECKING:
+    from pyflink.table import StatementSet, StreamTableEnvironment
+
+
+class ArchiveSinks:
+    """Avro container files under a folder, and the counters of all calls as JSON lines.
+
+    Files are written at least once: after a restart a record may stand twice, with the same id. The counters are committed with the
+    checkpoints, so they are exact.
+
+    Parameters
+    ----------
+    out
+        Folder of ``dead-letters-*.avro``, ``segments-*.avro`` and ``recommendations-*.avro``.
+    report
+        An empty folder for the counters.
+    everything
+        False: only dead letters are kept.
+    """
+
+    def __init__(self, out: Path, report: Path, *, everything: bool) -> None:
+        self._out = out
+        self._report = report
+        self._kept = where(Tag.SEGMENTS, Tag.RECOMMENDATIONS) if everything else where(Tag.DEAD_LETTERS)
+
+    def attach(self, tables: StreamTableEnvironment, statements: StatementSet, view: str) -> None:
+        """Write the rows of the view."""
+        tables.create_temporary_system_function(
+            "keep",
+            udf(ArchiveSinkFunction(str(self._out)), result_type=DataTypes.INT(), func_type="pandas", deterministic=False),
+        )
+        tables.execute_sql("CREATE TABLE kept (n INT) WITH ('connector' = 'blackhole')")
+        statements.add_insert_sql(f"INSERT INTO kept SELECT keep(`row`) FROM {view} WHERE {self._kept}")
+        tables.execute_sql(
+            f"CREATE TABLE report (line STRING) WITH ('connector' = 'filesystem', 'format' = 'raw',"
+            f" 'path' = '{self._report.resolve().as_uri()}')"
+        )
+        # The tag byte is the control character U+0005 here; the reader of the report skips it.
+        statements.add_insert_sql(f"INSERT INTO report SELECT DECODE(`row`, 'UTF-8') FROM {view} WHERE {where(Tag.REPORT)}")
