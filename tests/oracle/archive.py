@@ -88,13 +88,18 @@ def read_archive(folder: Path, *, now: int | None = None, schemas: dict[int, Any
     log = Log()
     known = local_schemas() if schemas is None else schemas
     for partition, path in files_in_order(folder):
-        with path.open("rb") as file:
-            for block in fastavro.block_reader(file):
-                if block.writer_schema["name"].rpartition(".")[2] == "RawRecord":
-                    _raw_records(log, block, now, known, too_large)
-                else:
-                    _datums(log, partition, block, now)
+        for block in read_blocks(path):
+            if block.writer_schema["name"].rpartition(".")[2] == "RawRecord":
+                _raw_records(log, block, now, known, too_large)
+            else:
+                _datums(log, partition, block, now)
     return log
+
+
+def read_blocks(path: Path) -> Iterator[Any]:
+    """The container blocks of a file, decompressed by fastavro."""
+    with path.open("rb") as file:
+        yield from fastavro.block_reader(file)
 
 
 def _raw_records(log: Log, block: Any, now: int | None, schemas: dict[int, Any], too_large: int) -> None:

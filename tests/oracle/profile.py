@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.oracle.constants import (
     BOUGHT,
@@ -76,7 +75,14 @@ class Profile:
     seen_n: int = 0
 
     def copy(self) -> Profile:
-        return copy.deepcopy(self)
+        return replace(
+            self,
+            counts=self.counts[:],
+            items=self.items[:],
+            bought=self.bought[:],
+            categories=[Category(entry.category, entry.evidence, entry.short[:], entry.long[:]) for entry in self.categories],
+            seen=self.seen[:],
+        )
 
     def entry_of(self, category: int) -> int:
         """The index of a category's entry; -1 if it has none."""

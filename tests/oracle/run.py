@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.oracle.archive import Log, Reject, read_archive
+from tests.oracle.constants import TOO_LARGE
 from tests.oracle.events import Event
 from tests.oracle.profile import Profile
+from tests.oracle.ranking import Ranker
 from tests.oracle.segments import SegmentChange, Segments
 from tests.oracle.user import RankRequest, User
 
@@ -23,6 +25,8 @@ class OracleResult:
     profiles: dict[str, Profile] = field(default_factory=dict)
     changes: list[SegmentChange] = field(default_factory=list)
     requests: list[RankRequest] = field(default_factory=list)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By user and surface the JSON in Redis at the end, with `generated_at` 0."""
     rejects: list[Reject] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -74,6 +78,33 @@ def _one_partition_a_user(log: Log) -> None:
                 raise ValueError(f"the events of {event.user_id} lie in several partitions of the archive")
 
 
-def run(archive: Path, segments: Segments, rank_on: str = "every_event", every: int = 8, *, now: int | None = None) -> OracleResult:
-    """Read an archive and run it."""
-    return run_log(read_archive(archive, now=now), segments, rank_on, every)
+def run(
+    archive: Path,
+    bundle_dir: Path,
+    rank_on: str = "every_event",
+    every: int = 8,
+    *,
+    candidates: int = 100,
+    top: int = 20,
+    surfaces: tuple[str, ...] = ("home",),
+    now: int | None = None,
+    too_large: int = TOO_LARGE,
+) -> OracleResult:
+    """All that a replay of an archive comes to.
+
+    Parameters
+    ----------
+    archive, bundle_dir : Path
+        Folders.
+    rank_on, every, candidates, top, surfaces
+        The settings of `rank`.
+    now : int, optional
+        The job's clock in milliseconds; without it no event lies in the future.
+    too_large : int
+        The setting `limits.max_bytes`.
+    """
+    ranker = Ranker(bundle_dir, candidates, top)
+    result = run_log(read_archive(archive, now=now, too_large=too_large), ranker.bundle.segments, rank_on, every)
+    for user_id, request in result.last_requests().items():
+        result.values[user_id] = {surface: ranker.value(user_id, request.profile, surface) for surface in surfaces}
+    return result

@@ -55,7 +55,7 @@ def vector(profile: Profile, categories: Sequence[int]) -> list[float]:
 
 def nearest(v: Sequence[float], centroids: Sequence[Sequence[float]]) -> int:
     """The index of the nearest centroid, the lowest among equals."""
-    best, best_distance = -1, math.inf
+    best, best_distance = 0, math.inf
     for index, centroid in enumerate(centroids):
         distance = 0.0
         for x, y in zip(v, centroid, strict=True):
