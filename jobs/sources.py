@@ -47,7 +47,7 @@ class ArchiveSource:
         tables.execute_sql(f"""
             CREATE TABLE chunks (
                 `path` STRING, `partition` INT, `offset` BIGINT, `size` BIGINT, `events` INT, `watermark` BIGINT, `index` INT,
-                `time` AS TO_TIMESTAMP_LTZ(`watermark`, 3), WATERMARK FOR `time` AS `time`
+                `time` AS TO_TIMESTAMP_LTZ(`watermark`, 3), WATERMARK FOR `time` AS `time` - INTERVAL '0.001' SECOND
             ) WITH ('connector' = 'filesystem', 'path' = '{self._folder.resolve().as_uri()}', 'format' = 'json')""")
         chunks = tables.to_data_stream(tables.sql_query(f"SELECT {', '.join(self.columns)} FROM chunks"))
         lanes = chunks.key_by(_partition, key_type=Types.INT()).process(_Lane(), output_type=_CHUNK).uid("lanes").name("lanes")  # type: ignore[no-untyped-call]
