@@ -21,8 +21,8 @@ BLOCK_RECORDS = 2000
 class ArchiveWriter:
     """Writes `<prefix>-<partition>-<number>.avro` into a folder.
 
-    A file is made with its first block, under the first number that is free, so that writers of several processes and runs never share one. Each
-    block is given to the system in one piece: who reads at the same time, or after a crash, finds whole blocks.
+    A file is made with its first block, under the first number that is free, so that writers of several processes and runs never share one.
+    Each block is given to the system in one piece: who reads at the same time, or after a crash, finds whole blocks.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ class ArchiveWriter:
         One of `udfs.container.CODECS`.
     roll_bytes
         A file that has become as large is closed, and the next begins.
+    sync
+        The 16 bytes that end every block; default: random.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class ArchiveWriter:
         prefix: str = "events",
         codec: str = "null",
         roll_bytes: int = ROLL_BYTES,
+        sync: bytes | None = None,
     ) -> None:
         if codec not in CODECS:
             raise ArchiveError(f"no codec {codec}", f"there are {', '.join(CODECS)}")
@@ -67,7 +70,7 @@ class ArchiveWriter:
         self._codec = codec
         self._roll = roll_bytes
         self._parsed = fastavro.parse_schema(dict(schema))
-        self._sync = os.urandom(SYNC_BYTES)
+        self._sync = sync or os.urandom(SYNC_BYTES)
         meta = {"avro.schema": json.dumps(schema).encode(), "avro.codec": codec.encode()}
         pairs = b"".join(_bytes(name.encode()) + _bytes(value) for name, value in meta.items())
         self._header = MAGIC + write_varint(len(meta)) + pairs + b"\x00" + self._sync
