@@ -98,10 +98,11 @@ class Index:
 
 
 class Datums(NamedTuple):
-    """The datums of a block: how many, and their bytes, decompressed."""
+    """The datums of a block: how many, their bytes, decompressed, and where in the file the block begins."""
 
     count: int
     body: bytes
+    offset: int
 
 
 class Damage(NamedTuple):
@@ -214,7 +215,7 @@ def read_chunk(chunk: Chunk) -> ChunkData:
             content.damaged.append(Damage(chunk.offset + at.offset, data[at.offset : at.offset + at.size], str(error)))
             continue
         if content.kind == "datums":
-            content.blocks.append(Datums(at.count, body))
+            content.blocks.append(Datums(at.count, body, chunk.offset + at.offset))
         elif (end := read_raw(body, at.count, content.raw)) < len(body):
             content.damaged.append(Damage(chunk.offset + at.offset, body[end:], "its records do not end where the block does"))
     return content

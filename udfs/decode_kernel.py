@@ -1,0 +1,216 @@
+"""The compiled reader of events: walks over the bytes of each record by the program of its writer schema.
+
+Every length, index and number is checked, so that any bytes at all end in an event or in a reason.
+"""
+
+# Compiled code: Numba's types are not those that mypy sees.
+# mypy: disable-error-code="assignment, arg-type, return-value"
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from udfs import decode_codes as codes
+from udfs.avro_bytes import ONE, ZERO, is_utf8, read_number
+from udfs.hashing import CATEGORY_SHIFT, EVENT_ID_SHIFT, FNV_OFFSET, FNV_PRIME, finish
+from udfs.reasons import GOOD, INVALID_UTF8, MALFORMED, TRUNCATED, WRONG
+
+#: Nesting of loops and records in fields that are skipped; an item of a loop takes one place, a nested record one.
+STACK = 256
+
+
+@njit(cache=True, nogil=True)
+def read_record(data, at, end, code, tables, stack, keeping, row, events, users, granted, spans):  # type: ignore[no-untyped-def]
+    """Read one record; gives a reason (`GOOD`, `TRUNCATED`, `MALFORMED`, `INVALID_UTF8`, `WRONG`) and where it ended.
+
+    Parameters
+    ----------
+    data : u1[]
+        Bytes.
+    at, end
+        The record begins at `at` and must not go beyond `end`.
+    code, tables
+        The program.
+    stack : i8[STACK]
+        Room for loops and calls.
+    keeping
+        Whether `spans` is to be filled.
+    row
+        Where in the outputs it goes.
+    events : EVENT[]
+        The event. `user` stays 0; an `event_id` of 0 means that there is none.
+    users : u8[]
+        Hash of the user, 0: none.
+    granted : bool[]
+        Whether its consent lets it reach a profile.
+    spans : i8[, K, 2]
+        Begin and end of the kept texts, -1 where absent.
+    """
+    event_id, user, item, category = ZERO, ZERO, ZERO, ZERO
+    event_time, quantity, engagement = np.int64(0), np.int64(1), np.int64(0)
+    price = 0.0
+    kind, device, country, consent = 0, 0, 0, 0
+    if keeping:
+        spans[row] = -1
+    pc, top = 0, 0
+    while True:
+        op, destination, a, b = code[pc, 0], code[pc, 1], code[pc, 2], code[pc, 3]
+        pc += 1
+        if op == codes.TEXT:
+            size, begin = read_number(data, at, end)
+            if begin < 0:
+                return -begin, at
+            if size < 0:
+                return MALFORMED, at
+            if size > end - begin:
+                return TRUNCATED, at
+            at = begin + size
+            bits = np.uint8(0)
+            if codes.EVENT_ID <= destination <= codes.CATEGORY:
+                h = FNV_OFFSET
+                for i in range(begin, at):
+                    h = (h ^ np.uint64(data[i])) * FNV_PRIME
+                    bits |= data[i]
+                h = finish(h) if size > 0 else ZERO
+                if destination == codes.EVENT_ID:
+                    event_id = max(h >> np.uint64(EVENT_ID_SHIFT), ONE) if size > 0 else ZERO
+                elif destination == codes.USER:
+                    user = h
+                elif destination == codes.ITEM:
+                    item = h
+                else:
+                    category = max(h >> np.uint64(CATEGORY_SHIFT), ONE) if size > 0 else ZERO
+            else:
+                for i in range(begin, at):
+                    bits |= data[i]
+                if destination == codes.COUNTRY and size == 2 and 65 <= data[begin] <= 90 and 65 <= data[begin + 1] <= 90:
+                    country = np.int64(data[begin]) + 256 * np.int64(data[begin + 1])
+            if bits >= 0x80 and b == 1 and not is_utf8(data, begin, at):
+                return INVALID_UTF8, begin
+            if keeping and a >= 0:
+                spans[row, a, 0] = begin
+                spans[row, a, 1] = at
+        elif op == codes.OPTIONAL:
+            branch, at_next = read_number(data, at, end)
+            if at_next < 0:
+                return -at_next, at
+            if branch < 0 or branch > 1:
+                return MALFORMED, at
+            at = at_next
+            if branch == a:
+                pc += 1
+        elif op == codes.INTEGER:
+            number, at_next = read_number(data, at, end)
+            if at_next < 0:
+                return -at_next, at
+            if a == 1 and (number < -(1 << 31) or number >= 1 << 31):
+                return MALFORMED, at
+            at = at_next
+            if destination == codes.TIME:
+                event_time = number
+            elif destination == codes.QUANTITY:
+                quantity = max(number, np.int64(1))
+            elif destination == codes.ENGAGEMENT:
+                engagement = max(number, np.int64(0))
+            elif destination == codes.PRICE:
+                price = np.float64(number)
+        elif op == codes.ENUM:
+            number, at_next = read_number(data, at, end)
+            if at_next < 0:
+                return -at_next, at
+            if number < 0 or number >= a:
+                return MALFORMED, at
+            at = at_next
+            if destination == codes.KIND:
+                kind = tables[b + number]
+            elif destination == codes.DEVICE:
+                device = tables[b + number]
+            elif destination == codes.CONSENT:
+                consent = tables[b + number]
+        elif op in (codes.DOUBLE, codes.FLOAT):
+            width = 8 if op == codes.DOUBLE else 4
+            if end - at < width:
+                return TRUNCATED, at
+            if destination == codes.PRICE:
+                raw = data[at : at + width]
+                price = raw.view(np.float64)[0] if op == codes.DOUBLE else np.float64(raw.view(np.float32)[0])
+            at += width
+        elif op == codes.END:
+            break
+        elif op == codes.UNION:
+            branch, at_next = read_number(data, at, end)
+            if at_next < 0:
+                return -at_next, at
+            if branch < 0 or branch >= a:
+                return MALFORMED, at
+            at = at_next
+            pc = np.int64(tables[b + branch])
+        elif op == codes.JUMP:
+            pc = np.int64(a)
+        elif op == codes.WRONG_TYPE:
+            return WRONG, at
+        elif op == codes.BOOLEAN:
+            if at >= end:
+                return TRUNCATED, at
+            if data[at] > 1:
+                return MALFORMED, at
+            at += 1
+        elif op == codes.FIXED:
+            if end - at < a:
+                return TRUNCATED, at
+            at += a
+        elif op == codes.ENTER:
+            if top == STACK:
+                return MALFORMED, at
+            stack[top] = 0
+            top += 1
+        elif op == codes.NEXT:
+            if stack[top - 1] == 0:
+                number, at_next = read_number(data, at, end)
+                if at_next < 0:
+                    return -at_next, at
+                at = at_next
+                if number < 0:
+                    size, at_next = read_number(data, at, end)
+                    if at_next < 0:
+                        return -at_next, at
+                    if size < 0:
+                        return MALFORMED, at
+                    at = at_next
+                    # Items take a byte or more, so the greatest count is as good as one more.
+                    number = -number if number > -(1 << 63) else (1 << 63) - 1
+                if number == 0:
+                    top -= 1
+                    pc = np.int64(a)
+                elif b == 1:
+                    pc -= 1
+                else:
+                    stack[top - 1] = number - 1
+            else:
+                stack[top - 1] -= 1
+        elif op == codes.CALL:
+            if top == STACK:
+                return MALFORMED, at
+            stack[top] = pc
+            top += 1
+            pc = np.int64(a)
+        else:
+            top -= 1
+            pc = stack[top]
+    event = events[row]
+    event.event_time = event_time
+    event.event_id = event_id
+    event.item = item
+    event.category = category
+    event.kind = kind
+    event.device = device
+    event.country = country
+    event.quantity = quantity
+    event.engagement_ms = engagement
+    event.price = price if price != 0.0 else 0.0
+    event.row = row
+    event.user = 0
+    users[row] = user
+    granted[row] = consent == 1
+    return GOOD, at
