@@ -52,7 +52,11 @@ def _flat(profile: Profile) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
+    """NumPy's arrays and records, those inside others too, as lists, tuples and numbers."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(part) for part in value)
+    return value
 
 
 def _places(expected: Any, job: Any) -> str:

@@ -1,0 +1,85 @@
+"""Drives the compiled kernel over logs of the oracle's events, with profiles stored and read back between batches as the job does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.oracle.events import Event
+from tests.oracle.segments import SegmentChange, Segments
+from udfs.events import EVENT
+from udfs.profile import empty_profiles, pack_profiles, unpack_profiles
+from udfs.segments import BEHAVIOUR, SegmentModel
+from udfs.update import CAUSES, Applied, Updater
+
+
+def model_of(segments: Segments) -> SegmentModel:
+    width = len(segments.categories) + BEHAVIOUR
+    return SegmentModel(
+        np.array(segments.categories, np.uint32), np.array(segments.centroids, np.float64).reshape(len(segments.centroids), width)
+    )
+
+
+def event_array(log: Sequence[Event], users: list[str]) -> NDArray[np.void]:
+    """Events as a payload carries them."""
+    events = np.zeros(len(log), EVENT)
+    for i, e in enumerate(log):
+        context = (users.index(e.user_id), e.kind, e.device, e.country)
+        events[i] = (*context, e.time, e.event_id, e.item, e.category, e.quantity, e.price, e.engagement_ms, i)
+    return events
+
+
+class KernelRun:
+    """The kernel's profiles, changes and requests of a log that comes in batches."""
+
+    def __init__(self, segments: Segments, rank_on: str = "every_event", every: int = 8, *, latest_only: bool = False) -> None:
+        self._updater = Updater(model_of(segments), rank_on, every)
+        self._latest_only = latest_only
+        self._stored: dict[str, bytes] = {}
+        self.changes: list[SegmentChange] = []
+        self.requests: list[tuple[str, int, np.void]] = []
+        self.counters: dict[str, int] = {}
+
+    @property
+    def users(self) -> set[str]:
+        return set(self._stored)
+
+    def profile(self, user_id: str) -> np.void:
+        record: np.void = unpack_profiles([self._stored[user_id]])[0]
+        return record
+
+    def stored(self) -> dict[str, bytes]:
+        return dict(self._stored)
+
+    def apply(self, batch: Sequence[Event]) -> None:
+        """Apply one batch; users of a batch come in any order."""
+        log = [event for event in batch if event.granted]
+        users = sorted({event.user_id for event in log}, reverse=len(log) % 2 == 0)
+        profiles = empty_profiles(len(users))
+        known = [i for i, user_id in enumerate(users) if user_id in self._stored]
+        if known:
+            profiles[known] = unpack_profiles([self._stored[users[i]] for i in known])
+        self._take(users, self._updater.apply(profiles, event_array(log, users), latest_only=self._latest_only))
+        self._store(users, profiles)
+
+    def end(self, time: int) -> None:
+        """The end of the log: what lies before its last time fires."""
+        users = sorted(self._stored)
+        profiles = unpack_profiles([self._stored[user_id] for user_id in users])
+        self._take(users, self._updater.fire(profiles, time - 1))
+        self._store(users, profiles)
+
+    def _store(self, users: list[str], profiles: NDArray[np.void]) -> None:
+        self._stored.update(zip(users, pack_profiles(profiles), strict=True))
+
+    def _take(self, users: list[str], applied: Applied) -> None:
+        for user, sequence, time, before, after, cause, focus_before, focus_after in applied.changes.tolist():
+            self.changes.append(SegmentChange(users[user], sequence, time, before, after, CAUSES[cause], focus_before, focus_after))
+        for user, reasons, record in zip(
+            applied.requests_user.tolist(), applied.requests_reason.tolist(), applied.requests_profile, strict=True
+        ):
+            self.requests.append((users[user], reasons, record.copy()))
+        for name, count in applied.counters.items():
+            self.counters[name] = self.counters.get(name, 0) + count
