@@ -23,6 +23,11 @@ import typer
 from jobs.cli.failures import explain
 
 COMMANDS = {
+    "demo": "demo",
+    "simulate": "simulate",
+    "import": "import_",
+    "train": "train",
+    "replay": "replay",
     "config": "config",
     "check": "check",
 }

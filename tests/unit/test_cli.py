@@ -41,6 +41,12 @@ def test_nothing_heavy_is_imported_for_help() -> None:
         (["config", "--set", "rank.top"], "section.key=value"),
         (["config", "--config", "no-such-file.yaml"], "no-such-file.yaml"),
         (["config", "--redis", "shop:6379"], "redis://"),
+        (["simulate"], "OUT"),
+        (["simulate", "x", "--poison", "2"], "--poison"),
+        (["import", "csv", "x.csv", "out", "--map", "user_id"], "FIELD=COLUMN"),
+        (["import", "rees46", "x.csv", "out", "--map", "user_id=u"], "csv"),
+        (["import", "xml", "x.xml", "out"], "xml"),
+        (["train", "x"], "--out"),
     ],
 )
 def test_a_wrong_command_line_gets_one_line_and_exit_code_2(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
