@@ -1,0 +1,125 @@
+"""Small bundles and profiles for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bundle import Bundle
+from models.manifest import Manifest
+from models.write import write_bundle
+from training.ranker_file import Layer, export_mlp
+from udfs.events import EVENT, KIND
+from udfs.features import FEATURES
+from udfs.hashing import hash64
+from udfs.profile import empty_profiles
+from udfs.segments import SegmentModel
+from udfs.tables import RankTables
+from udfs.update import Updater
+from udfs.writing import spans
+
+START = 1_709_510_400_000
+
+
+def category_hash(name: str) -> int:
+    return (hash64(name) >> 32) or 1
+
+
+def make_tables(
+    items: int = 60,
+    categories: int = 4,
+    segments: int = 3,
+    neighbours: int = 6,
+    seed: int = 0,
+    ids: Sequence[str] | None = None,
+    **changes: Any,
+) -> RankTables:
+    """Random tables over items ``i0``, ``i1``, …; item i lies in the category ``c<i mod categories>``."""
+    random = np.random.default_rng(seed)
+    names = ids or [f"i{i}" for i in range(items)]
+    items = len(names)
+    hashes = np.array([category_hash(f"c{i}") for i in range(categories)], np.uint32)
+    similarity = -np.sort(-random.random((items, neighbours)), 1).astype(np.float32)
+    near = np.argsort(random.random((items, items)), 1)[:, :neighbours].astype(np.int32)
+    near[:, neighbours - 1] = np.where(random.random(items) < 0.3, -1, near[:, neighbours - 1])
+    similarity[near < 0] = 0
+    of_category = np.sort(hashes)
+    item_category = hashes[np.arange(items) % categories]
+    lists = [random.permutation(np.flatnonzero(item_category == c)) for c in of_category]
+    longest = max(map(len, lists), default=0)
+    numbers = random.random((6, items)).astype(np.float32)
+    item_ids, ends = spans([name.encode() for name in names])
+    everything: dict[str, Any] = {
+        "item_ids": item_ids,
+        "item_id_ends": ends,
+        "item_hash": np.array([hash64(name) for name in names], np.uint64),
+        "item_category": item_category,
+        "item_subcategory": random.integers(-1, 6, items).astype(np.int32),
+        "item_brand": random.integers(-1, 5, items).astype(np.int32),
+        "in_stock": (random.random(items) < 0.9).astype(np.uint8),
+        "log_price": np.where(random.random(items) < 0.1, 0, 5 * numbers[0]).astype(np.float32),
+        "popularity": numbers[1],
+        "category_popularity": numbers[2],
+        "trend": numbers[3],
+        "conversion": numbers[4],
+        "is_new": (numbers[5] < 0.1).astype(np.float32),
+        "neighbours": near,
+        "similarity": similarity,
+        "categories": of_category,
+        "category_items": np.array([[*items_of, *[-1] * (longest - len(items_of))] for items_of in lists], np.int32),
+        "segment_items": np.array([random.permutation(items)[:20] for _ in range(segments + 5)], np.int32),
+        "trending": random.permutation(items)[:10].astype(np.int32),
+        "new": random.permutation(items)[:10].astype(np.int32),
+        "popular": random.permutation(items).astype(np.int32),
+    }
+    return RankTables(**{**everything, **changes})
+
+
+def make_segments(categories: int = 4, segments: int = 3, seed: int = 0) -> SegmentModel:
+    hashes = np.sort(np.array([category_hash(f"c{i}") for i in range(categories)], np.uint32))
+    return SegmentModel(hashes, np.random.default_rng(seed).random((segments, categories + 3)))
+
+
+def make_ranker(features: Sequence[str] = FEATURES, seed: int = 0, hidden: Sequence[int] = (8,)) -> bytes:
+    random = np.random.default_rng(seed)
+    sizes = [len(features), *hidden, 1]
+    layers: list[Layer] = [(random.normal(size=(n, m)) / np.sqrt(n), random.normal(size=m)) for n, m in pairwise(sizes)]
+    return export_mlp(layers, features)
+
+
+def make_bundle(
+    out: Path, tables: RankTables | None = None, ranker: bytes | None = None, features: Sequence[str] = FEATURES, segments: int = 3
+) -> Bundle:
+    manifest = Manifest(
+        name="test", version="1", created_at=START, features=tuple(features), segments=tuple(f"segment {i}" for i in range(segments))
+    )
+    return write_bundle(
+        out, manifest, ranker or make_ranker(features), tables or make_tables(segments=segments), make_segments(segments=segments)
+    )
+
+
+def make_profiles(
+    users: int, seed: int = 0, events: int = 15, items: int = 60, categories: int = 4, unknown: float = 0.1
+) -> NDArray[np.void]:
+    """Profiles after random events, some of which have items that no bundle knows."""
+    random = np.random.default_rng(seed)
+    n = users * events
+    log = np.zeros(n, EVENT)
+    item = random.integers(0, items, n)
+    log["user"] = random.integers(0, users, n)
+    log["kind"] = random.choice([KIND["view_item"], KIND["select_item"], KIND["add_to_cart"], KIND["purchase"], KIND["search"]], n)
+    log["device"] = random.integers(0, 5, n)
+    log["event_time"] = START + np.cumsum(random.choice([1_000, 60_000, 4_000_000], n, p=[0.6, 0.38, 0.02]))
+    log["event_id"] = np.arange(1, n + 1)
+    log["item"] = [hash64(f"i{i}") if keep else hash64(f"unknown{i}") for i, keep in zip(item, random.random(n) >= unknown, strict=True)]
+    log["category"] = [category_hash(f"c{i % categories}") for i in item]
+    log["quantity"] = 1
+    log["price"] = np.round(random.lognormal(3, 1, n), 2)
+    profiles = empty_profiles(users)
+    Updater(make_segments(categories)).apply(profiles, log, latest_only=True)
+    return profiles
