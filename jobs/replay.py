@@ -27,7 +27,7 @@ class JobFailed(SwerveError):
 
 def index_archive(archive: Path, settings: Settings, progress: Callable[[int, int], None] | None = None) -> Index:
     """Read where the archive's blocks lie and which times they span."""
-    return index(archive, settings.batch.events, progress)
+    return index(archive, max(1, settings.batch.events // settings.batch.rows), progress)
 
 
 def replay(archive: Index, settings: Settings, progress: Progress | None = None, *, restarts: int = 3) -> RunReport:
@@ -59,7 +59,7 @@ def replay(archive: Index, settings: Settings, progress: Progress | None = None,
     run = work / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}"
     out = Path(settings.out.dir)
     sinks = ArchiveSinks(out, run / "report", everything=settings.out.everything)
-    statements = build(local_tables(settings, restarts), ArchiveSource(archive, run / "index"), sinks, settings)
+    statements = build(local_tables(settings, restarts=restarts), ArchiveSource(archive, run / "index"), sinks, settings)
     reader = ReportReader(run / "report")
     failure: list[BaseException] = []
     result = statements.execute()

@@ -13,6 +13,7 @@ import numpy as np
 from udfs.archive import Chunk, ChunkData, read_chunk
 from udfs.decode import Decoded, Decoder
 from udfs.grouping import group
+from udfs.merging import merge
 from udfs.reasons import BAD_PRICE, BLOCK_DAMAGED, DETAILS, REASONS, TIME_IN_FUTURE, TIME_TOO_OLD, TOO_LARGE
 from udfs.schemas import SchemaStore
 
@@ -108,33 +109,39 @@ class Collapse:
         self._limits = limits
         self._decoder = Decoder(schemas, max_bytes=limits.max_bytes)
 
-    def chunk(self, chunk: Chunk, now_ms: int) -> Collapsed:
-        """Collapse consecutive blocks of an archive's file.
+    def chunks(self, chunks: Sequence[Chunk], now_ms: int) -> Collapsed:
+        """Collapse parts of an archive as one batch.
 
         Parameters
         ----------
-        chunk
-            Where they are.
+        chunks
+            Where they are, in log order.
         now_ms
             The clock.
 
         Raises
         ------
         udfs.archive.ArchiveError
-            If the file is no longer as it was indexed.
+            If a file is no longer as it was indexed.
         """
+        parts = [self._chunk(chunk, now_ms) for chunk in chunks]
+        collapsed = self._group(merge([decoded for decoded, _ in parts]))
+        collapsed.dead_letters = [letter for _, letters in parts for letter in letters]
+        return collapsed
+
+    def _chunk(self, chunk: Chunk, now_ms: int) -> tuple[Decoded, list[DeadLetter]]:
         data = read_chunk(chunk)
         topic = Path(chunk.path).name
         if data.kind == "raw":
             raw = data.raw
-            collapsed = self.values(raw.value, raw.key, raw.headers, raw.timestamp, raw.partition, raw.offset, topic, now_ms)
+            decoded, letters = self._values(raw.value, raw.key, raw.headers, raw.timestamp, raw.partition, raw.offset, topic, now_ms)
         else:
-            collapsed = self._blocks(chunk, data, topic, now_ms)
-        collapsed.dead_letters += [
+            decoded, letters = self._blocks(chunk, data, topic, now_ms)
+        letters += [
             DeadLetter(REASONS[BLOCK_DAMAGED], damage.detail, topic, chunk.partition, damage.offset, 0, None, damage.data, {})
             for damage in data.damaged
         ]
-        return collapsed
+        return decoded, letters
 
     def values(
         self,
@@ -158,19 +165,32 @@ class Collapse:
         now_ms
             The clock.
         """
-        decoded = self._decoder.values(values, now_ms + self._limits.future_ms)
+        decoded, letters = self._values(values, keys, headers, timestamps, partitions, offsets, topic, now_ms)
         collapsed = self._group(decoded)
-        collapsed.dead_letters = [
+        collapsed.dead_letters = letters
+        return collapsed
+
+    def _values(
+        self,
+        values: Sequence[bytes | None],
+        keys: Sequence[bytes | None],
+        headers: Sequence[Headers],
+        timestamps: Sequence[int],
+        partitions: Sequence[int],
+        offsets: Sequence[int],
+        topic: str,
+        now_ms: int,
+    ) -> tuple[Decoded, list[DeadLetter]]:
+        decoded = self._decoder.values(values, now_ms + self._limits.future_ms)
+        return decoded, [
             DeadLetter(
                 reason, detail, topic, int(partitions[row]), int(offsets[row]), int(timestamps[row]), keys[row], values[row], headers[row]
             )
             for row, reason, detail in self._rejects(decoded, now_ms)
         ]
-        return collapsed
 
-    def _blocks(self, chunk: Chunk, data: ChunkData, topic: str, now_ms: int) -> Collapsed:
+    def _blocks(self, chunk: Chunk, data: ChunkData, topic: str, now_ms: int) -> tuple[Decoded, list[DeadLetter]]:
         decoded = self._decoder.blocks(data.schema, [(block.count, block.body) for block in data.blocks], now_ms + self._limits.future_ms)
-        collapsed = self._group(decoded)
         starts = np.cumsum([0, *(len(block.body) for block in data.blocks)])
         schema = str(data.schema.get("name"))
         letters: list[tuple[int, DeadLetter]] = []
@@ -186,8 +206,7 @@ class Collapse:
             letters.append(
                 (rest.start, DeadLetter(reason, detail, topic, chunk.partition, data.blocks[rest.block].offset, 0, None, rest.data, {}))
             )
-        collapsed.dead_letters = [letter for _, letter in sorted(letters, key=lambda pair: pair[0])]
-        return collapsed
+        return decoded, [letter for _, letter in sorted(letters, key=lambda pair: pair[0])]
 
     def _group(self, decoded: Decoded) -> Collapsed:
         good = decoded.good

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflink.table.udf import FunctionContext, ScalarFunction
 
+from jobs.operators.worker import restore_print
 from jobs.rows import Tag, row
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class CollapseFunction(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: FunctionContext) -> None:
         """Compile the decoder."""
+        restore_print()
         from jobs.operators.readers import reader
 
         self._read = reader(self._reader, self._settings)
@@ -40,22 +42,17 @@ class CollapseFunction(ScalarFunction):  # type: ignore[misc]
         from udfs.dead_letters import pack_dead_letters
 
         started = time.time_ns()
-        results: list[list[bytes]] = []
-        for collapsed in self._read(*columns):
-            rows = [row(Tag.PAYLOAD, payload) for payload in collapsed.payloads]
-            if collapsed.dead_letters:
-                rows.append(row(Tag.DEAD_LETTERS, pack_dead_letters(collapsed.dead_letters, started // 1_000_000)))
-            now = time.time_ns()
-            report = {
-                "stage": "collapse",
-                "events": collapsed.events,
-                "denied": collapsed.denied,
-                "reasons": collapsed.reasons,
-                "at_ns": started,
-                "busy_ns": now - started,
-            }
-            rows.append(row(Tag.REPORT, orjson.dumps(report)))
-            results.append(rows)
-            started = now
-        results += [[]] * (len(columns[0]) - len(results))
-        return pd.Series(results)
+        collapsed = self._read(*columns)
+        rows = [row(Tag.PAYLOAD, payload) for payload in collapsed.payloads]
+        if collapsed.dead_letters:
+            rows.append(row(Tag.DEAD_LETTERS, pack_dead_letters(collapsed.dead_letters, started // 1_000_000)))
+        report = {
+            "stage": "collapse",
+            "events": collapsed.events,
+            "denied": collapsed.denied,
+            "reasons": collapsed.reasons,
+            "at_ns": started,
+            "busy_ns": time.time_ns() - started,
+        }
+        rows.append(row(Tag.REPORT, orjson.dumps(report)))
+        return pd.Series([rows, *[[]] * (len(columns[0]) - 1)])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.profile import PROFILE, pack_profiles, unpack_profiles
+from udfs.profile import PROFILE, empty_profiles, pack_profiles, unpack_profiles
 
 
 class ProfileCache:
@@ -39,14 +39,15 @@ class ProfileCache:
         new : int
             How many users had none.
         """
-        slots = np.array([self._slots.get(user, -1) for user in users], np.int64)
+        find = self._slots.get
+        slots = np.array([find(user, -1) for user in users], np.int64)
         profiles: NDArray[np.void] = self._records[slots]
         missing = np.flatnonzero(slots < 0)
         new = 0
         if missing.size:
             stored = [self._state.get(users[i].decode()) for i in missing.tolist()]
             new = sum(packed is None for packed in stored)
-            profiles[missing] = np.zeros(1, PROFILE)
+            profiles[missing] = empty_profiles(1)
             there = [i for i, packed in enumerate(stored) if packed is not None]
             if there:
                 profiles[missing[there]] = unpack_profiles([stored[i] for i in there])

@@ -150,7 +150,7 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def _release(self) -> Iterator[Row]:
         """Ask for every user's ranking once: her last request carries her profile as it then was."""
-        from udfs.requests import join_requests, request_of
+        from udfs.requests import request_of
 
         if self._settings.rank.on == "every_event":
             held = (request_of(user.encode(), EVENT, packed) for user, packed in self._profiles.items())
@@ -160,10 +160,10 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
         for request in held:
             batch.append(request)
             if len(batch) == USERS_A_ROW:
-                yield Row(row(Tag.REQUESTS, join_requests(batch)))
+                yield Row(row(Tag.REQUESTS, b"".join(batch)))
                 batch = []
         if batch:
-            yield Row(row(Tag.REQUESTS, join_requests(batch)))
+            yield Row(row(Tag.REQUESTS, b"".join(batch)))
 
     def _report(self, applied: Applied, **more: int) -> Row:
         import orjson

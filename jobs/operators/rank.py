@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflink.table.udf import FunctionContext, ScalarFunction
 
+from jobs.operators.worker import restore_print
 from jobs.rows import Tag, row
 
 if TYPE_CHECKING:
@@ -30,15 +31,18 @@ class RankFunction(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: FunctionContext) -> None:
         """Load the bundle, connect to Redis, write the fall-backs."""
+        restore_print()
         from models.bundle import Bundle
         from udfs.rank import Ranker
-        from udfs.redis_writes import RedisWriter
+        from udfs.redis_writes import RedisWriter, Target
 
-        settings = self._settings
-        self._ranker = Ranker(
-            Bundle.open(settings.model.path), settings.rank.candidates, settings.rank.top, tuple(settings.rank.surfaces)
-        )
-        self._writer = RedisWriter.open(settings.redis, self._ranker.fallbacks())
+        rank, to = self._settings.rank, self._settings.redis
+        self._ranker = Ranker(Bundle.open(self._settings.model.path), rank.candidates, rank.top, rank.surfaces)
+        if to.url is None:
+            raise ValueError("redis.url is not set")
+        password = to.password.get_secret_value() if to.password else None
+        target = Target(to.url, password, to.prefix, to.ttl_seconds, to.keep_profile, rank.surfaces)
+        self._writer = RedisWriter(target, self._ranker.fallbacks())
 
     def close(self) -> None:
         """Disconnect."""
@@ -46,17 +50,20 @@ class RankFunction(ScalarFunction):  # type: ignore[misc]
 
     def eval(self, requests: pd.Series[Any]) -> pd.Series[Any]:
         """Rank and write one batch."""
+        import numpy as np
         import orjson
         import pandas as pd
 
+        from udfs.profile import pack_profiles
         from udfs.requests import latest_of_each_user, unpack_requests
 
         started = time.time_ns()
-        users, reasons, profiles = latest_of_each_user(*unpack_requests([bytes(memoryview(blob)[1:]) for blob in requests]))
+        users, reasons, profiles = latest_of_each_user(*unpack_requests([memoryview(blob)[1:] for blob in requests]))
         unpacked = time.time_ns()
         ranked = self._ranker.rank(users, profiles, reasons, int(time.time() * 1000))
         scored = time.time_ns()
-        written = self._writer.write(users, profiles, ranked.values)
+        versions = np.stack([profiles["clock"], profiles["n_events"]], 1).astype(np.uint64)
+        written = self._writer.write(users, versions, ranked.values, pack_profiles(profiles))
         ended = time.time_ns()
         report = {
             "stage": "rank",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from udfs.archive import Chunk
@@ -13,11 +13,11 @@ from udfs.schemas import LocalSchemas
 if TYPE_CHECKING:
     from jobs.settings import Settings
 
-Reader = Callable[..., Iterator[Collapsed]]
+Reader = Callable[..., Collapsed]
 
 
 def reader(name: str, settings: Settings) -> Reader:
-    """Give the function that turns the columns of a batch into collapsed parts, in log order.
+    """Give the function that collapses the columns of a batch.
 
     Parameters
     ----------
@@ -29,9 +29,8 @@ def reader(name: str, settings: Settings) -> Reader:
     )
     collapse = Collapse(limits, LocalSchemas())
 
-    def chunks(*columns: Any) -> Iterator[Collapsed]:
-        for path, partition, offset, size, events, watermark, index in zip(*columns):
-            chunk = Chunk(path, int(partition), int(offset), int(size), int(events), int(watermark), int(index))
-            yield collapse.chunk(chunk, int(time.time() * 1000))
+    def chunks(*columns: Any) -> Collapsed:
+        rows = zip(*columns, strict=True)
+        return collapse.chunks([Chunk(path, *map(int, numbers)) for path, *numbers in rows], int(time.time() * 1000))
 
     return {"chunks": chunks}[name]
