@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from udfs.reasons import MALFORMED, TRUNCATED
 
 ZERO, ONE, SEVEN, LOW, TOP = np.uint64(0), np.uint64(1), np.uint64(7), np.uint64(0x7F), np.uint64(63)
+#: A byte below it is a whole number, or a character.
+ONE_BYTE = np.uint8(0x80)
 
 
 @njit(cache=True, nogil=True)

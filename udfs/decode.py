@@ -195,7 +195,7 @@ class Decoder:
                 end = start + len(body)
                 code, tables = program.code, program.tables
                 row, reason, at = read_block(
-                    out.data, start, end, row, most, latest, code, tables, bool(self._keep), out.starts, out.ends,
+                    out.data, start, end, row, most, latest, code, tables, out.starts, out.ends,
                     out.events, out.users, out.granted, out.spans, out.reasons,
                 )  # fmt: skip
                 if reason == GOOD and at < start + len(body):
@@ -219,7 +219,7 @@ class Decoder:
             return
         code, tables = program.code, program.tables
         read_values(
-            out.data, out.starts, out.ends, rows, latest, code, tables, bool(self._keep),
+            out.data, out.starts, out.ends, rows, latest, code, tables,
             out.events, out.users, out.granted, out.spans, out.reasons,
         )  # fmt: skip
 

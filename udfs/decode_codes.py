@@ -9,20 +9,21 @@ from numpy.typing import NDArray
 
 from udfs.events import CONSENTS, DEVICES, KINDS
 
-# Opcodes. An instruction is (opcode, destination, a, b).
-END = 0
-TEXT = 1
+# Opcodes. An instruction is (opcode, destination, a, b). The first ones begin with a number, which is a length, an index or the value.
+TEXT = 0
 """a: column of `keep` or -1, b: 1 if it must be UTF-8."""
-OPTIONAL = 2
+OPTIONAL = 1
 """A union of null and something of one instruction, which follows. a: the branch that is null."""
-INTEGER = 3
+INTEGER = 2
 """a: 1 if it must fit 32 bits."""
-FLOAT = 4
-DOUBLE = 5
-ENUM = 6
+ENUM = 3
 """a: number of symbols, b: place in the tables of our value for each."""
-UNION = 7
+UNION = 4
 """a: number of branches, b: place in the tables of the address of each."""
+LAST_WITH_NUMBER = UNION
+END = 5
+FLOAT = 6
+DOUBLE = 7
 JUMP = 8
 """a: address."""
 WRONG_TYPE = 9

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from udfs import decode_codes as codes
-from udfs.avro_bytes import ONE, ZERO, is_utf8, read_number
+from udfs.avro_bytes import ONE, ONE_BYTE, ZERO, is_utf8, read_number
 from udfs.hashing import CATEGORY_SHIFT, EVENT_ID_SHIFT, FNV_OFFSET, FNV_PRIME, finish
 from udfs.reasons import GOOD, INVALID_UTF8, MALFORMED, TRUNCATED, WRONG
 
@@ -21,7 +21,14 @@ STACK = 256
 
 
 @njit(cache=True, nogil=True)
-def read_record(data, at, end, code, tables, stack, keeping, row, events, users, granted, spans):  # type: ignore[no-untyped-def]
+def make_room():  # type: ignore[no-untyped-def]
+    """Make the working memory of `read_record`: a stack for loops and calls, and 8 bytes as bytes, a double, and floats."""
+    octets = np.zeros(8, np.uint8)
+    return np.empty(STACK, np.int64), octets, octets.view(np.float64), octets.view(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def read_record(data, at, end, code, tables, room, row, events, users, granted, spans):  # type: ignore[no-untyped-def]
     """Read one record; gives a reason (`GOOD`, `TRUNCATED`, `MALFORMED`, `INVALID_UTF8`, `WRONG`) and where it ended.
 
     Parameters
@@ -32,10 +39,8 @@ def read_record(data, at, end, code, tables, stack, keeping, row, events, users,
         The record begins at `at` and must not go beyond `end`.
     code, tables
         The program.
-    stack : i8[STACK]
-        Room for loops and calls.
-    keeping
-        Whether `spans` is to be filled.
+    room
+        What `make_room` made.
     row
         Where in the outputs it goes.
     events : EVENT[]
@@ -47,66 +52,70 @@ def read_record(data, at, end, code, tables, stack, keeping, row, events, users,
     spans : i8[, K, 2]
         Begin and end of the kept texts, -1 where absent.
     """
+    stack, octets, doubles, floats = room
     event_id, user, item, category = ZERO, ZERO, ZERO, ZERO
     event_time, quantity, engagement = np.int64(0), np.int64(1), np.int64(0)
     price = 0.0
     kind, device, country, consent = 0, 0, 0, 0
-    if keeping:
-        spans[row] = -1
+    for column in range(spans.shape[1]):
+        spans[row, column, 0] = spans[row, column, 1] = -1
+    number = np.int64(0)
     pc, top = 0, 0
     while True:
         op, destination, a, b = code[pc, 0], code[pc, 1], code[pc, 2], code[pc, 3]
         pc += 1
-        if op == codes.TEXT:
-            size, begin = read_number(data, at, end)
-            if begin < 0:
-                return -begin, at
-            if size < 0:
+        if op <= codes.LAST_WITH_NUMBER:
+            # Most numbers are one byte.
+            if at < end and data[at] < ONE_BYTE:
+                byte = np.int64(data[at])
+                number = (byte >> 1) ^ -(byte & 1)
+                at += 1
+            else:
+                number, after = read_number(data, at, end)
+                if after < 0:
+                    return -after, at
+                at = after
+        if op == codes.OPTIONAL:
+            if number == a:
+                pc += 1
+            elif number != 1 - a:
                 return MALFORMED, at
-            if size > end - begin:
+        elif op == codes.TEXT:
+            if number < 0:
+                return MALFORMED, at
+            if number > end - at:
                 return TRUNCATED, at
-            at = begin + size
+            begin = at
+            at += number
             bits = np.uint8(0)
             if codes.EVENT_ID <= destination <= codes.CATEGORY:
                 h = FNV_OFFSET
                 for i in range(begin, at):
                     h = (h ^ np.uint64(data[i])) * FNV_PRIME
                     bits |= data[i]
-                h = finish(h) if size > 0 else ZERO
-                if destination == codes.EVENT_ID:
-                    event_id = max(h >> np.uint64(EVENT_ID_SHIFT), ONE) if size > 0 else ZERO
-                elif destination == codes.USER:
-                    user = h
-                elif destination == codes.ITEM:
-                    item = h
-                else:
-                    category = max(h >> np.uint64(CATEGORY_SHIFT), ONE) if size > 0 else ZERO
-            else:
+                if number > 0:
+                    h = finish(h)
+                    if destination == codes.EVENT_ID:
+                        event_id = max(h >> np.uint64(EVENT_ID_SHIFT), ONE)
+                    elif destination == codes.USER:
+                        user = h
+                    elif destination == codes.ITEM:
+                        item = h
+                    else:
+                        category = max(h >> np.uint64(CATEGORY_SHIFT), ONE)
+            elif b == 1:
                 for i in range(begin, at):
                     bits |= data[i]
-                if destination == codes.COUNTRY and size == 2 and 65 <= data[begin] <= 90 and 65 <= data[begin + 1] <= 90:
+                if destination == codes.COUNTRY and number == 2 and 65 <= data[begin] <= 90 and 65 <= data[begin + 1] <= 90:
                     country = np.int64(data[begin]) + 256 * np.int64(data[begin + 1])
-            if bits >= 0x80 and b == 1 and not is_utf8(data, begin, at):
+            if bits >= ONE_BYTE and not is_utf8(data, begin, at):
                 return INVALID_UTF8, begin
-            if keeping and a >= 0:
+            if 0 <= a < spans.shape[1]:
                 spans[row, a, 0] = begin
                 spans[row, a, 1] = at
-        elif op == codes.OPTIONAL:
-            branch, at_next = read_number(data, at, end)
-            if at_next < 0:
-                return -at_next, at
-            if branch < 0 or branch > 1:
-                return MALFORMED, at
-            at = at_next
-            if branch == a:
-                pc += 1
         elif op == codes.INTEGER:
-            number, at_next = read_number(data, at, end)
-            if at_next < 0:
-                return -at_next, at
             if a == 1 and (number < -(1 << 31) or number >= 1 << 31):
                 return MALFORMED, at
-            at = at_next
             if destination == codes.TIME:
                 event_time = number
             elif destination == codes.QUANTITY:
@@ -116,12 +125,8 @@ def read_record(data, at, end, code, tables, stack, keeping, row, events, users,
             elif destination == codes.PRICE:
                 price = np.float64(number)
         elif op == codes.ENUM:
-            number, at_next = read_number(data, at, end)
-            if at_next < 0:
-                return -at_next, at
             if number < 0 or number >= a:
                 return MALFORMED, at
-            at = at_next
             if destination == codes.KIND:
                 kind = tables[b + number]
             elif destination == codes.DEVICE:
@@ -133,19 +138,16 @@ def read_record(data, at, end, code, tables, stack, keeping, row, events, users,
             if end - at < width:
                 return TRUNCATED, at
             if destination == codes.PRICE:
-                raw = data[at : at + width]
-                price = raw.view(np.float64)[0] if op == codes.DOUBLE else np.float64(raw.view(np.float32)[0])
+                for i in range(width):
+                    octets[i] = data[at + i]
+                price = doubles[0] if op == codes.DOUBLE else np.float64(floats[0])
             at += width
         elif op == codes.END:
             break
         elif op == codes.UNION:
-            branch, at_next = read_number(data, at, end)
-            if at_next < 0:
-                return -at_next, at
-            if branch < 0 or branch >= a:
+            if number < 0 or number >= a:
                 return MALFORMED, at
-            at = at_next
-            pc = np.int64(tables[b + branch])
+            pc = np.int64(tables[b + number])
         elif op == codes.JUMP:
             pc = np.int64(a)
         elif op == codes.WRONG_TYPE:
@@ -166,20 +168,22 @@ def read_record(data, at, end, code, tables, stack, keeping, row, events, users,
             stack[top] = 0
             top += 1
         elif op == codes.NEXT:
-            if stack[top - 1] == 0:
-                number, at_next = read_number(data, at, end)
-                if at_next < 0:
-                    return -at_next, at
-                at = at_next
+            if stack[top - 1] > 0:
+                stack[top - 1] -= 1
+            else:
+                number, after = read_number(data, at, end)
+                if after < 0:
+                    return -after, at
+                at = after
                 if number < 0:
-                    size, at_next = read_number(data, at, end)
-                    if at_next < 0:
-                        return -at_next, at
+                    size, after = read_number(data, at, end)
+                    if after < 0:
+                        return -after, at
                     if size < 0:
                         return MALFORMED, at
-                    at = at_next
-                    # Items take a byte or more, so the greatest count is as good as one more.
-                    number = -number if number > -(1 << 63) else (1 << 63) - 1
+                    at = after
+                    # Items take a byte or more: the greatest number will do for one that has no opposite.
+                    number = -number if number > -(1 << 63) else np.int64((1 << 63) - 1)
                 if number == 0:
                     top -= 1
                     pc = np.int64(a)
@@ -187,8 +191,6 @@ def read_record(data, at, end, code, tables, stack, keeping, row, events, users,
                     pc -= 1
                 else:
                     stack[top - 1] = number - 1
-            else:
-                stack[top - 1] -= 1
         elif op == codes.CALL:
             if top == STACK:
                 return MALFORMED, at

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from udfs.avro_bytes import ZERO
-from udfs.decode_kernel import STACK, read_record
+from udfs.decode_kernel import make_room, read_record
 from udfs.reasons import BAD_PRICE, GOOD, MISSING_EVENT_ID, MISSING_USER_ID, TIME_IN_FUTURE, TIME_TOO_OLD, TRAILING_BYTES
 
 YEAR_2000 = 946_684_800_000
@@ -29,18 +29,18 @@ def judge(event, user: np.uint64, latest: int) -> int:  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
-def read_values(data, starts, ends, rows, latest, code, tables, keeping, events, users, granted, spans, reasons):  # type: ignore[no-untyped-def]
+def read_values(data, starts, ends, rows, latest, code, tables, events, users, granted, spans, reasons):  # type: ignore[no-untyped-def]
     """Read the records of some rows, each from `starts` to `ends`."""
-    stack = np.empty(STACK, np.int64)
+    room = make_room()
     for row in rows:
-        reason, at = read_record(data, starts[row], ends[row], code, tables, stack, keeping, row, events, users, granted, spans)
+        reason, at = read_record(data, starts[row], ends[row], code, tables, room, row, events, users, granted, spans)
         if reason == GOOD:
             reason = TRAILING_BYTES if at < ends[row] else judge(events[row], users[row], latest)
         reasons[row] = reason
 
 
 @njit(cache=True, nogil=True)
-def read_block(data, at, end, row, count, latest, code, tables, keeping, starts, ends, events, users, granted, spans, reasons):  # type: ignore[no-untyped-def]
+def read_block(data, at, end, row, count, latest, code, tables, starts, ends, events, users, granted, spans, reasons):  # type: ignore[no-untyped-def]
     """Read `count` records that follow each other, into `row` and the rows after it.
 
     Returns
@@ -48,9 +48,9 @@ def read_block(data, at, end, row, count, latest, code, tables, keeping, starts,
     row, reason, at
         The row behind the last record that decoded; `GOOD`, or why the next did not; where the next begins.
     """
-    stack = np.empty(STACK, np.int64)
+    room = make_room()
     for _ in range(count):
-        reason, after = read_record(data, at, end, code, tables, stack, keeping, row, events, users, granted, spans)
+        reason, after = read_record(data, at, end, code, tables, room, row, events, users, granted, spans)
         if reason != GOOD:
             return row, reason, at
         starts[row], ends[row] = at, after
@@ -63,12 +63,12 @@ def read_block(data, at, end, row, count, latest, code, tables, keeping, starts,
 @njit(cache=True, nogil=True)
 def read_times(data, count, code, tables, events):  # type: ignore[no-untyped-def]
     """Read the event times of records that follow each other, up to the first that does not decode; `events` is room for one."""
-    stack = np.empty(STACK, np.int64)
-    users, granted, spans = np.empty(1, np.uint64), np.empty(1, np.bool_), np.empty((1, 1, 2), np.int64)
+    room = make_room()
+    users, granted, spans = np.empty(1, np.uint64), np.empty(1, np.bool_), np.empty((1, 0, 2), np.int64)
     times = np.empty(count, np.int64)
     at = 0
     for i in range(count):
-        reason, at = read_record(data, at, data.size, code, tables, stack, False, 0, events, users, granted, spans)
+        reason, at = read_record(data, at, data.size, code, tables, room, 0, events, users, granted, spans)
         if reason != GOOD:
             return times[:i]
         times[i] = events[0].event_time

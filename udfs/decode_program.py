@@ -75,7 +75,9 @@ class _Compiler:
             # With full names everywhere.
             self._schema = fastavro.parse_schema(self._schema, named_schemas=self._names)
             self._event()
-        except (SchemaParseException, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except Incompatible:
+            raise
+        except (SchemaParseException, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Incompatible(f"the schema makes no sense: {error!r}") from error
         code = np.array(self._code, np.int32).reshape(-1, 4)
         return Program(code, np.array([*self._tables, 0], np.int32), self._keep)
