@@ -97,7 +97,8 @@ class Index:
     partitions: int
 
 
-class Datums(NamedTuple):
+@dataclass(frozen=True)
+class Datums:
     """The datums of a block: how many, their bytes, decompressed, and where in the file the block begins."""
 
     count: int

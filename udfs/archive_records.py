@@ -32,7 +32,7 @@ def read_records(folder: Path, prefix: str = "events") -> Iterator[dict[str, Any
     Yields
     ------
     dict
-        As the writer wrote it. A damaged block is left out, and so is what follows a record that does not decode, up to the end of its block.
+        As the writer wrote it. A damaged block is left out, and so is what follows a record that does not decode in its block.
 
     Raises
     ------

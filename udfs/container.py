@@ -27,7 +27,7 @@ class ArchiveError(SwerveError):
     """An archive, or a file of one, cannot be read or written."""
 
 
-class DamagedBlock(ValueError):  # noqa: N818 — a state of the file, met on the way
+class DamagedBlock(ValueError):
     """A block cannot be opened; the others can."""
 
 

@@ -19,7 +19,7 @@ class SchemaError(SwerveError):
     """A schema of ours is not there or cannot be read."""
 
 
-class UnknownSchema(SwerveError, LookupError):  # noqa: N818 — the reason of a dead letter has this name
+class UnknownSchema(SwerveError, LookupError):
     """No schema has this id."""
 
 

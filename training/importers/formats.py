@@ -54,7 +54,7 @@ def rees46(source: Source, mapping: Mapping[str, str]) -> Reading:  # noqa: ARG0
         yield event(
             required(get["user_id"], "user_id"), milliseconds(get["event_time"]), name, session_id=session,
             item_id=required(get["product_id"], "product_id"), item_category=code[0] or None,
-            item_category2=code[1] if len(code) > 1 else None, item_category3=code[2] if len(code) > 2 else None,  # noqa: PLR2004
+            item_category2=code[1] if len(code) > 1 else None, item_category3=code[2] if len(code) > 2 else None,
             item_brand=optional(get["brand"]), price=price(get["price"]), transaction_id=session if name == "purchase" else None,
         )  # fmt: skip
 
@@ -83,7 +83,7 @@ def retailrocket(source: Source, mapping: Mapping[str, str]) -> Reading:  # noqa
 
 
 def yoochoose(source: Source, mapping: Mapping[str, str]) -> Reading:  # noqa: ARG001
-    """YooChoose (RecSys Challenge 2015): session-rec's table (SessionId, ItemId, Time), or the original clicks and buys without a header."""
+    """YooChoose (RecSys Challenge 2015): session-rec's SessionId, ItemId, Time, or the original clicks and buys without a header."""
     if "SessionId" in source.first_line:
         names, delimiter = ("SessionId", "ItemId", "Time"), source.delimiter()
         source.require(names, delimiter)
@@ -95,11 +95,13 @@ def yoochoose(source: Source, mapping: Mapping[str, str]) -> Reading:  # noqa: A
         return Reading(delimiter, True, max(place.values()) + 1, events)
     columns = len(source.header())
     if columns not in (4, 5):
-        raise UsageError(f"{source.path} has {columns} columns", "yoochoose has SessionId, ItemId, Time, or 4 (clicks) or 5 (buys) without header")
+        raise UsageError(
+            f"{source.path} has {columns} columns", "yoochoose has SessionId, ItemId, Time, or 4 (clicks) or 5 (buys) without header"
+        )
 
     def original(line: int, row: list[str]) -> Iterator[Event]:  # noqa: ARG001
         click = _click(row[0], row[2], row[1])
-        if columns == 4:  # noqa: PLR2004
+        if columns == 4:
             # 1 to 12 are categories, S a special offer, 0 nothing known, longer numbers brands.
             known = row[3].strip()
             yield click | ({"item_category": known} if known in _YOOCHOOSE_CATEGORIES else {})
@@ -124,6 +126,7 @@ def sessions(source: Source, mapping: Mapping[str, str]) -> Reading:  # noqa: AR
 def csv_columns(source: Source, mapping: Mapping[str, str]) -> Reading:
     """Any CSV: each field of an event from the column that the mapping names, or else from the column of the same name.
 
+    A name of a column that begins with ``=`` is the value itself: ``event_name`` from ``=purchase``.
     ``user_id`` and ``event_time`` must be there. Without ``event_name`` everything is a ``view_item``.
     """
     fields = {f["name"]: f["type"] for f in load("shop_event")["fields"]}
@@ -136,12 +139,14 @@ def csv_columns(source: Source, mapping: Mapping[str, str]) -> Reading:
     missing = [name for name in ("user_id", "event_time") if name not in columns]
     if missing:
         raise UsageError(f"{source.path} has no column {', '.join(missing)}", f"--map {missing[0]}=COLUMN, one of {', '.join(there)[:200]}")
+    constants = {name: columns.pop(name)[1:] for name in list(columns) if columns[name].startswith("=")}
     source.require(list(columns.values()), delimiter)
     place = {name: there.index(column) for name, column in columns.items()}
     read = {name: _READERS.get(name, _reader(kind)) for name, kind in fields.items()}
 
     def events(line: int, row: list[str]) -> Iterator[Event]:  # noqa: ARG001
-        values = {name: read[name](row[at]) for name, at in place.items() if row[at].strip()}
+        texts = constants | {name: row[at] for name, at in place.items()}
+        values = {name: read[name](text) for name, text in texts.items() if text.strip()}
         user = required(str(values.pop("user_id", "")), "user_id")
         if "event_time" not in values:
             raise BadRow("no event_time")
@@ -181,7 +186,9 @@ def _session_line(line: int, row: list[str]) -> Iterator[Event]:
 
 
 def _symbol(name: str, upper: bool) -> Callable[[str], str]:
-    symbols = next(f["type"]["symbols"] for f in load("shop_event")["fields"] if isinstance(f["type"], dict) and f["type"].get("name") == name)
+    symbols = next(
+        f["type"]["symbols"] for f in load("shop_event")["fields"] if isinstance(f["type"], dict) and f["type"].get("name") == name
+    )
 
     def read(text: str) -> str:
         text = text.strip().upper() if upper else text.strip().lower()

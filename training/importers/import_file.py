@@ -61,11 +61,12 @@ def import_file(
 ) -> ImportReport:
     """Turn a file into an archive.
 
-    The folder gets ``events-<partition>-<number>.avro`` in the order of time, ``catalog.csv`` with what the events say about their items, and, if
-    there are any, the rows that make no event in ``rejected.csv`` with their line and the reason. It appears when it is complete.
+    The folder gets ``events-<partition>-<number>.avro`` in the order of time, ``catalog.csv`` with what the events say about their
+    items, and, if there are any, the rows that make no event in ``rejected.csv`` with their line and the reason. It appears when it is
+    complete.
 
-    History counts as collected with consent for personalisation, unless a mapped column says otherwise. An event that has no id gets one made
-    from its row and line.
+    History counts as collected with consent for personalisation, unless a mapped column says otherwise. An event that has no id gets
+    one made from its row and line.
 
     Parameters
     ----------

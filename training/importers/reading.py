@@ -26,7 +26,7 @@ class Row(NamedTuple):
     fields: list[str]
 
 
-class BadRow(Exception):  # noqa: N818 — an everyday thing
+class BadRow(Exception):
     """A row that makes no event; the argument is the reason."""
 
 
@@ -66,9 +66,9 @@ class Source:
         number = 0
         try:
             with self.path.open("rb") as raw:
-                data = gzip.open(raw, "rb") if self._gzipped else raw
+                data = gzip.GzipFile(fileobj=raw) if self._gzipped else raw
                 reported = 0
-                with io.TextIOWrapper(data, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:  # type: ignore[arg-type]
+                with io.TextIOWrapper(data, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
                     for line in text:
                         number += 1
                         yield line

@@ -20,7 +20,7 @@ BLOCK_EVENTS = 2000
 
 
 class Spool:
-    """Takes events in any order; memory grows by 17 bytes an event.
+    """Takes events in any order; in memory it keeps 17 bytes an event, and the users.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ class Spool:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 — closed by write()
         self._partitions = partitions
         self._schema = fastavro.parse_schema(load("shop_event"))
+        self._of_user: dict[str, int] = {}
         self._times, self._ends, self._partition = array("q"), array("q", [0]), array("B")
 
     def __len__(self) -> int:
@@ -52,7 +53,10 @@ class Spool:
         self._file.write(datum.getbuffer())
         self._times.append(event["event_time"])
         self._ends.append(self._ends[-1] + datum.tell())
-        self._partition.append(hash64(event["user_id"]) % self._partitions)
+        user: str = event["user_id"]
+        if user not in self._of_user:
+            self._of_user[user] = hash64(user) % self._partitions
+        self._partition.append(self._of_user[user])
 
     def write(self, folder: Path) -> None:
         """Write `events-*.avro`, each partition in the order of time; what has the same time keeps its order."""

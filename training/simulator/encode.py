@@ -1,5 +1,8 @@
 """Events → Avro datums of `shop_event.v1`, compiled: most of an event is bytes that were encoded once."""
 
+# Compiled code: Numba's types are not those that mypy sees.
+# mypy: disable-error-code="assignment, arg-type, return-value, no-any-return"
+
 from __future__ import annotations
 
 import struct
@@ -110,9 +113,15 @@ def event_id(seed: int, row: int) -> str:
 
 @njit(cache=True, nogil=True)
 def encode(
-    seed: int, rows: NDArray[np.int64], events: Walked, visit_shopper: NDArray[np.int32], parts: Parts, n_items: int, out: NDArray[np.uint8],
+    seed: int,
+    rows: NDArray[np.int64],
+    events: Walked,
+    visit_shopper: NDArray[np.int32],
+    parts: Parts,
+    n_items: int,
+    out: NDArray[np.uint8],
     ends: NDArray[np.int64],
-) -> int:  # fmt: skip
+) -> int:
     """Write events behind each other.
 
     Parameters
@@ -139,12 +148,12 @@ def encode(
         row = rows[n]
         visit, kind, what = events.visit[row], events.kind[row], events.what[row]
         at = _hex(out, at, _id_bits(seed, row))
-        at = _copy(out, at, parts.users, visit_shopper[visit])
+        at = copy_part(out, at, parts.users, visit_shopper[visit])
         out[at], out[at + 1] = 2, 20  # session_id: "s" and nine digits
         at = _number_text(out, at + 2, ord("s"), visit)
         out[at] = kind << 1
-        at = _varint(out, at + 1, events.time[row])
-        at = _copy(out, at, parts.items, what if what >= 0 else nothing)
+        at = write_number(out, at + 1, events.time[row])
+        at = copy_part(out, at, parts.items, what if what >= 0 else nothing)
         at = _optional(out, at, events.quantity[row])
         if events.order[row] >= 0:
             out[at], out[at + 1] = 2, 20
@@ -155,9 +164,9 @@ def encode(
         term = no_term
         if kind == SEARCH and what >= n_items:
             term = (what - n_items) * 4 + row % 4
-        at = _copy(out, at, parts.terms, term)
+        at = copy_part(out, at, parts.terms, term)
         at = _optional(out, at, events.engagement[row])
-        at = _copy(out, at, parts.contexts, parts.context_of_visit[visit])
+        at = copy_part(out, at, parts.contexts, parts.context_of_visit[visit])
         ends[n + 1] = at
     return at
 
@@ -199,11 +208,12 @@ def _optional(out: NDArray[np.uint8], at: int, number: int) -> int:
         out[at] = 0
         return at + 1
     out[at] = 2
-    return _varint(out, at + 1, number)
+    return write_number(out, at + 1, number)
 
 
 @njit(cache=True, nogil=True)
-def _varint(out: NDArray[np.uint8], at: int, number: int) -> int:
+def write_number(out: NDArray[np.uint8], at: int, number: int) -> int:
+    """Write a number that is not negative as zigzag varint; gives where it ends."""
     rest = np.uint64(number) << np.uint64(1)
     while rest > 0x7F:
         out[at] = np.uint8(rest & np.uint64(0x7F)) | np.uint8(0x80)
@@ -214,7 +224,8 @@ def _varint(out: NDArray[np.uint8], at: int, number: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _copy(out: NDArray[np.uint8], at: int, source: Table, which: int) -> int:
+def copy_part(out: NDArray[np.uint8], at: int, source: Table, which: int) -> int:
+    """Copy a string of a table; gives where it ends."""
     begin, end = source.ends[which], source.ends[which + 1]
     for n in range(begin, end):
         out[at + n - begin] = source.data[n]

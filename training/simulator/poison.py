@@ -10,7 +10,6 @@ from typing import Any
 
 import fastavro
 import numpy as np
-from numpy.typing import NDArray
 
 from udfs.schemas import load, plain
 
@@ -24,12 +23,14 @@ Spoil = Callable[[bytes, np.random.Generator], bytes | None]
 
 
 class Poisoner:
-    """Makes poison, every kind as often as any other; of the huge ones two at most.
+    """Makes poison, every kind as often as any other, but for the huge ones.
 
     Parameters
     ----------
-    seed
-        The same seed gives the same poison.
+    seed, partition
+        The same give the same poison.
+    huge
+        How many of it may be too large.
 
     Attributes
     ----------
@@ -37,8 +38,9 @@ class Poisoner:
         How many there were of each kind, by the reason that a dead letter gives.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._random = np.random.default_rng([seed, 5])
+    def __init__(self, seed: int, partition: int, huge: int) -> None:
+        self._random = np.random.default_rng([seed, 5, partition])
+        self._huge = huge
         self._schema = fastavro.parse_schema(plain(load("shop_event")))
         self.made: Counter[str] = Counter()
 
@@ -58,7 +60,7 @@ class Poisoner:
             The time that it claims for itself, if that is what is wrong with it.
         """
         kind = KINDS[int(self._random.integers(len(KINDS)))]
-        if kind == "too_large" and self.made[kind] == HUGE_AT_MOST:
+        if kind == "too_large" and self.made[kind] == self._huge:
             kind = "truncated"
         self.made[kind] += 1
         if kind in RAW:
@@ -108,10 +110,3 @@ FIELDS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
 }
 
 KINDS = (*RAW, *FIELDS)
-
-
-def spoil_rows(
-    ends: NDArray[np.int64], data: bytes, poison: NDArray[np.bool_], poisoner: Poisoner
-) -> dict[int, tuple[bytes | None, int | None]]:
-    """Spoil those datums of a block that are to be poison, by their place in it."""
-    return {int(n): poisoner.spoil(data[int(ends[n]) : int(ends[n + 1])]) for n in poison.nonzero()[0]}

@@ -3,6 +3,9 @@
 A stream is an array of one uint64, so each shopper can have her own, and no version of NumPy changes what a seed means.
 """
 
+# Compiled code: Numba's types are not those that mypy sees.
+# mypy: disable-error-code="assignment, arg-type, return-value, no-any-return"
+
 from __future__ import annotations
 
 import math

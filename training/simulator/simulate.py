@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,24 +13,19 @@ from numpy.typing import NDArray
 
 from training.simulator.catalogue import Catalogue, make_catalogue
 from training.simulator.choices import Shop
-from training.simulator.encode import Parts, encode, event_id, longest, make_parts
-from training.simulator.order import Log, arrange
-from training.simulator.poison import Poisoner, spoil_rows
+from training.simulator.encode import event_id, make_parts
+from training.simulator.order import arrange
 from training.simulator.shoppers import DAY, MEDIAN_VISIT, make_shoppers, make_visits
 from training.simulator.walk import Walked, walk
-from udfs.archive_writer import ArchiveWriter
-from udfs.container import ArchiveError, write_varint
+from training.simulator.writing import LogWriter
+from udfs.container import ArchiveError
 from udfs.errors import UsageError
 from udfs.hashing import hash_many
-from udfs.schemas import load
 
 START = 1_709_510_400_000
 """Monday, 2024-03-04, 00:00 UTC."""
 LEAST_DAYS, MOST_DAYS, DAYS_A_VISIT = 14, 365, 0.5
-BLOCK_EVENTS = 2000
 LEAST_ITEMS = 10
-THREADS = 2
-FRAMING = b"\x00\x00\x00\x00\x01"
 ACTIVITIES = ("even", "power")
 
 Progress = Callable[[int, int], None]
@@ -84,8 +78,9 @@ def simulate(
 ) -> Simulated:
     """Simulate a shop and write an archive.
 
-    The folder gets ``events-<partition>-<number>.avro``, ``catalog.csv`` and ``truth.jsonl`` (one line for each swerve: ``user_id``, ``event_time`` and ``event_id``
-    of the first event of the new intent, categories ``from`` and ``to``). It appears when it is complete. The same arguments give the same files.
+    The folder gets ``events-<partition>-<number>.avro``, ``catalog.csv`` and ``truth.jsonl`` (one line for each swerve: ``user_id``,
+    ``event_time`` and ``event_id`` of the first event of the new intent, categories ``from`` and ``to``). It appears when it is complete.
+    The same arguments give the same files.
 
     Parameters
     ----------
@@ -135,7 +130,6 @@ def simulate(
     user_ids = [f"u{n:0{digits}d}" for n in range(users)]
     partition = (hash_many(user_ids) % np.uint64(partitions)).astype(np.int64)[visits.shopper[walked.visit[log.rows]]]
     parts = make_parts(catalogue, shoppers, visits, user_ids)
-    poisoner = Poisoner(seed)
 
     unfinished = out.with_name(f".{out.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -143,8 +137,7 @@ def simulate(
         unfinished.mkdir(parents=True)
         catalogue.write(unfinished / "catalog.csv")
         _write_truth(unfinished / "truth.jsonl", walked, visits.shopper, user_ids, catalogue, seed)
-        writing = _Writing(unfinished, seed, walked, visits.shopper, parts, items, log, user_ids if poison else None, poisoner, progress)
-        writing.run(partition, partitions)
+        kinds = LogWriter(unfinished, seed, walked, visits.shopper, parts, items, log, progress).write(partition, partitions)
         if out.exists():
             out.rmdir()
         unfinished.rename(out)
@@ -154,82 +147,8 @@ def simulate(
         shutil.rmtree(unfinished, ignore_errors=True)
     return Simulated(
         out, events, log.duplicates, int(log.poison.sum()), len(np.unique(visits.shopper)), items, len(visits.start), len(walked.swerves),
-        days, dict(sorted(poisoner.made.items())),
+        days, dict(sorted(kinds.items())),
     )  # fmt: skip
-
-
-class _Writing:
-    """Encodes and writes the partitions."""
-
-    def __init__(
-        self,
-        folder: Path,
-        seed: int,
-        walked: Walked,
-        visit_shopper: NDArray[np.int32],
-        parts: Parts,
-        items: int,
-        log: Log,
-        keys: list[str] | None,
-        poisoner: Poisoner,
-        progress: Progress | None,
-    ) -> None:
-        self._folder = folder
-        self._seed = seed
-        self._walked = walked
-        self._visit_shopper = visit_shopper
-        self._parts = parts
-        self._items = items
-        self._log = log
-        self._keys = keys
-        self._poisoner = poisoner
-        self._progress = progress
-        self._done = 0
-
-    def run(self, partition: NDArray[np.int64], partitions: int) -> None:
-        places = [np.flatnonzero(partition == p) for p in range(partitions)]
-        # Poison is drawn from one stream: its order must not depend on threads.
-        with ThreadPoolExecutor(THREADS if self._keys is None else 1) as pool:
-            list(pool.map(self._partition, range(partitions), places))
-
-    def _partition(self, number: int, places: NDArray[np.int64]) -> None:
-        buffer = np.empty(longest(self._parts) * BLOCK_EVENTS, np.uint8)
-        ends = np.empty(BLOCK_EVENTS + 1, np.int64)
-        with ArchiveWriter(
-            self._folder, load("shop_event" if self._keys is None else "raw_record"), number, sync=self._sync(number)
-        ) as writer:
-            for first in range(0, len(places), BLOCK_EVENTS):
-                block = places[first : first + BLOCK_EVENTS]
-                rows = self._log.rows[block]
-                size = encode(self._seed, rows, self._walked, self._visit_shopper, self._parts, self._items, buffer, ends)
-                data = memoryview(buffer)[:size]
-                writer.append(data if self._keys is None else self._raw(number, first, block, ends, bytes(data)), len(rows))
-                self._done += len(rows)
-                if self._progress:
-                    self._progress(self._done, len(self._log.rows))
-
-    def _sync(self, number: int) -> bytes:
-        return np.random.default_rng([self._seed, 6, number]).bytes(16)
-
-    def _raw(self, number: int, first: int, block: NDArray[np.int64], ends: NDArray[np.int64], data: bytes) -> bytes:
-        """Wrap a block's events as the records of a topic."""
-        assert self._keys is not None
-        spoilt = spoil_rows(ends, data, self._log.poison[block], self._poisoner)
-        rows = self._log.rows[block]
-        times = self._walked.time[rows].tolist()
-        shoppers = self._visit_shopper[self._walked.visit[rows]].tolist()
-        place = ends.tolist()
-        prefix, out = write_varint(number), []
-        for n, shopper in enumerate(shoppers):
-            value: bytes | None = FRAMING + data[place[n] : place[n + 1]]
-            time = None
-            if n in spoilt:
-                value, time = spoilt[n]
-            key = self._keys[shopper].encode()
-            out += (prefix, write_varint(first + n), write_varint(times[n] if time is None else time), b"\x02", write_varint(len(key)), key)
-            out += (b"\x00",) if value is None else (b"\x02", write_varint(len(value)), value)
-            out.append(b"\x00")
-        return b"".join(out)
 
 
 def _write_truth(

@@ -1,5 +1,8 @@
 """The walk of the shoppers through the shop: visits → events. Compiled; one step is one event."""
 
+# Compiled code: Numba's types are not those that mypy sees.
+# mypy: disable-error-code="assignment, arg-type, return-value, no-any-return"
+
 from __future__ import annotations
 
 import math
@@ -70,8 +73,8 @@ def walk(
 ) -> Walked:
     """Let every shopper make her visits.
 
-    A step follows from the step before (a small Markov chain: search, list, select, view, cart, checkout). A share `NOISE` of the steps is about
-    something else than the visit's intent. After a swerve the new interest may come back in later visits.
+    A step follows from the step before (a small Markov chain: search, list, select, view, cart, checkout). A share `NOISE` of the
+    steps is about something else than the visit's intent. After a swerve the new interest may come back in later visits.
     """
     total = visit_events.sum()
     n_items = shop.sub.size
@@ -137,7 +140,7 @@ def walk(
                 kind = VIEW
                 what = item(stream, shop, user, category, -1, -1, level, now)
             else:
-                kind = _next(stream, last, u, in_cart, buys[user])
+                kind = _next(last, u, in_cart, buys[user])
                 if kind == REFUND and (bought < 0 or step > 2):
                     kind = PAGE_VIEW
                 last = kind
@@ -176,7 +179,7 @@ def _pause(stream: NDArray[np.uint64], median: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _next(stream: NDArray[np.uint64], last: int, u: float, in_cart: int, buys: float) -> int:
+def _next(last: int, u: float, in_cart: int, buys: float) -> int:
     """Draw what she does next, within her intent."""
     if last == OTHER:  # she arrives
         if u < 0.22:
