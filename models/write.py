@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,26 @@ from udfs.segments import SegmentModel
 from udfs.tables import RankTables
 
 
-def write_bundle(out: Path, manifest: Manifest, ranker: bytes, tables: RankTables, segments: SegmentModel) -> Bundle:
+def refuse_strangers(out: Path) -> None:
+    """Refuse a place where something lies that is not a bundle.
+
+    Raises
+    ------
+    BundleError
+        There is.
+    """
+    if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out} is there and is not a model bundle", "choose another --out")
+
+
+def write_bundle(
+    out: Path,
+    manifest: Manifest,
+    ranker: bytes,
+    tables: RankTables,
+    segments: SegmentModel,
+    measure: Callable[[Bundle], dict[str, Any]] | None = None,
+) -> Bundle:
     """Write a bundle beside its place, check it, and move it there; a bundle that was there before is replaced.
 
     Parameters
@@ -30,6 +50,8 @@ def write_bundle(out: Path, manifest: Manifest, ranker: bytes, tables: RankTable
         The ONNX file.
     tables, segments
         Tables of items; centroids.
+    measure
+        Measures the bundle before it is moved; gives the metrics of the manifest.
 
     Returns
     -------
@@ -41,8 +63,7 @@ def write_bundle(out: Path, manifest: Manifest, ranker: bytes, tables: RankTable
     BundleError
         It does not keep the contract, or something that is not a bundle lies at `out`.
     """
-    if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BundleError(f"{out} is there and is not a model bundle", "choose another --out")
+    refuse_strangers(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.parent / f".{out.name}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
@@ -62,7 +83,10 @@ def write_bundle(out: Path, manifest: Manifest, ranker: bytes, tables: RankTable
             checksums={path.name: checksum_of(path) for path in sorted(draft.iterdir())},
         )
         (draft / MANIFEST).write_text(filled.as_json(), encoding="utf-8")
-        Bundle.open(draft).check()
+        bundle = Bundle.open(draft)
+        bundle.check()
+        if measure:
+            (draft / MANIFEST).write_text(replace(filled, metrics=measure(bundle)).as_json(), encoding="utf-8")
         _move(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from udfs.candidates import Candidates, Quotas, find_candidates
 from udfs.features import columns, compute_features
+from udfs.keys import fallback_key
 from udfs.rules import Chosen, choose
 from udfs.scorer import Scorer, padded
 from udfs.segments import COLD_START
@@ -30,8 +31,11 @@ class RankBundle(Protocol):
     name: str
     version: str
     tables: RankTables
-    scorer: Scorer
     created_at: int
+
+    @property
+    def scorer(self) -> Scorer:
+        """Its ranker."""
 
     def segment_name(self, segment: int) -> str:
         """Name a segment."""
@@ -185,8 +189,8 @@ class Ranker:
         found = {}
         for surface in self.surfaces:
             *of_segments, of_all = self._renderer.values(surface, heads, lists).json
-            found.update({f"rec:default:{segment}:{surface}": value for segment, value in zip(segments, of_segments, strict=True)})
-            found[f"rec:default:{surface}"] = of_all
+            found.update({fallback_key(surface, segment): value for segment, value in zip(segments, of_segments, strict=True)})
+            found[fallback_key(surface)] = of_all
         return found
 
     def _lists(self, profiles: NDArray[np.void], timings: dict[str, int]) -> tuple[Lists, int]:

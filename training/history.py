@@ -1,0 +1,138 @@
+"""The history that training learns from: an archive's events, once each, as the job would apply them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.archive import index, read_chunk
+from udfs.decode import Decoder
+from udfs.events import EVENT
+from udfs.schemas import LocalSchemas
+from udfs.windows import LONG_PANE_MS
+
+CHUNK_EVENTS = 50_000
+FUTURE_MS = 60_000
+TEXTS = ("item_id", "item_category", "item_category2", "item_brand")
+
+Progress = Callable[[int, int], None]
+
+
+class ItemTexts(NamedTuple):
+    """What events say of an item."""
+
+    item_id: str
+    category: str
+    subcategory: str
+    brand: str
+
+
+@dataclass
+class History:
+    """Events with consent, in log order.
+
+    Attributes
+    ----------
+    events : EVENT[n]
+        `user` numbers the users from 0; no event twice, none that is too late for a profile.
+    users
+        How many users.
+    items : dict
+        What the events say of an item, by its hash.
+    categories : dict
+        Names of categories by hash.
+    rejects, denied
+        Values that are no events; events without consent.
+    """
+
+    events: NDArray[np.void]
+    users: int
+    items: dict[int, ItemTexts]
+    categories: dict[int, str]
+    rejects: int
+    denied: int
+
+
+def read_history(archive: Path, progress: Progress | None = None) -> History:
+    """Read an archive.
+
+    Parameters
+    ----------
+    archive
+        The folder.
+    progress
+        Called with events read and to read.
+
+    Raises
+    ------
+    udfs.archive.ArchiveError
+        It cannot be read.
+    """
+    latest = int(time.time() * 1000) + FUTURE_MS
+    chunks = index(archive, CHUNK_EVENTS)
+    decoder = Decoder(LocalSchemas(), keep=("user_id", *TEXTS))
+    items: dict[int, ItemTexts] = {}
+    categories: dict[int, str] = {}
+    parts, hashes = [np.empty(0, EVENT)], [np.empty(0, np.uint64)]
+    rejects = denied = done = 0
+    for chunk in chunks.chunks:
+        data = read_chunk(chunk)
+        if data.kind == "raw":
+            decoded = decoder.values(data.raw.value, latest)
+        else:
+            decoded = decoder.blocks(data.schema, [(block.count, block.body) for block in data.blocks], latest)
+        rejects += int((~decoded.good).sum()) + sum(rest.lost for rest in decoded.rests) + len(data.damaged)
+        kept = decoded.good & decoded.granted
+        denied += int((decoded.good & ~decoded.granted).sum())
+        rows = np.flatnonzero(kept)
+        events = decoded.events[rows]
+        parts.append(events)
+        hashes.append(decoded.users[rows])
+        _learn_items(decoded, events, rows, items)
+        _learn_categories(decoded, events, rows, categories)
+        done += chunk.events
+        if progress:
+            progress(done, chunks.events)
+    names, users = np.unique(np.concatenate(hashes), return_inverse=True)
+    events = np.concatenate(parts)
+    events["user"] = users
+    _, first = np.unique(events["event_id"], return_index=True)
+    events = events[np.sort(first)]
+    events = events[_in_time(events, len(names))]
+    return History(events, len(names), items, categories, rejects, denied)
+
+
+def _learn_items(decoded: Any, events: NDArray[np.void], rows: NDArray[np.int64], items: dict[int, ItemTexts]) -> None:
+    hashes, first = np.unique(events["item"], return_index=True)
+    new = [i for i, item in enumerate(hashes.tolist()) if item and item not in items]
+    texts = [decoded.strings(name, rows[first[new]]) for name in TEXTS]
+    for i, *of_item in zip(new, *texts, strict=True):
+        items[int(hashes[i])] = ItemTexts(*(text or "" for text in of_item))
+
+
+def _learn_categories(decoded: Any, events: NDArray[np.void], rows: NDArray[np.int64], categories: dict[int, str]) -> None:
+    hashes, first = np.unique(events["category"], return_index=True)
+    new = [i for i, category in enumerate(hashes.tolist()) if category and category not in categories]
+    for i, name in zip(new, decoded.strings("item_category", rows[first[new]]), strict=True):
+        categories[int(hashes[i])] = name or ""
+
+
+@numba.njit(cache=True)
+def _in_time(events: Any, users: int) -> Any:
+    """Find the events that a profile would not pass over as too late."""
+    kept = np.ones(len(events), np.bool_)
+    newest = np.full(users, -1, np.int64)
+    for i in range(len(events)):
+        user, pane = events[i].user, events[i].event_time // LONG_PANE_MS
+        if newest[user] >= 0 and pane < newest[user] - 3:
+            kept[i] = False
+        else:
+            newest[user] = max(newest[user], pane)
+    return kept
