@@ -56,6 +56,18 @@ class RunReport:
         else:
             self.ranks.update(line)
 
+    def stage_seconds(self) -> dict[str, float]:
+        """Time by stage, summed over all parallel operators; stages overlap, so the sum is more than `seconds`."""
+        named = {
+            "collapse": self.collapse["busy_ns"],
+            "profiles.kernel": self.profiles["kernel_ns"],
+            "profiles.state": self.profiles["state_ns"],
+            "profiles": self.profiles["busy_ns"],
+            **{f"rank.{name.removesuffix('_ns')}": spent for name, spent in self.ranks.items() if name.endswith("_ns") and name != "busy_ns"},
+            "rank": self.ranks["busy_ns"],
+        }
+        return {name: spent / 1e9 for name, spent in named.items()}
+
     def as_json(self) -> dict[str, Any]:
         """Give the report as a document."""
         return {
@@ -71,7 +83,9 @@ class RunReport:
             "recommendations": self.ranks["ranked"],
             "written": self.ranks["written"],
             "seconds": round(self.seconds, 2),
+            "state_bytes": self.profiles["state_bytes"],
             "events_per_second": round((self.events + self.rejects) / self.seconds) if self.seconds else 0,
+            "stage_seconds": {name: round(seconds, 3) for name, seconds in self.stage_seconds().items()},
         }
 
 

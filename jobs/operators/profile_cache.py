@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from udfs.profile import PROFILE, empty_profiles, pack_profiles, unpack_profiles
+
+
+FIRST_CAPACITY = 4096
+
+
+class Read(NamedTuple):
+    """Profiles as they were read.
+
+    Attributes
+    ----------
+    profiles : PROFILE[U]
+        Copies, to be changed and given to `ProfileCache.write`.
+    new
+        How many users had none.
+    size
+        Bytes that state holds of these users.
+    """
+
+    profiles: NDArray[np.void]
+    new: int
+    size: int
 
 
 class ProfileCache:
@@ -24,42 +45,44 @@ class ProfileCache:
     def __init__(self, state: Any, capacity: int) -> None:
         self._state = state
         self._capacity = capacity
-        self._records = np.zeros(min(capacity, 4096), PROFILE)
+        self._records = np.zeros(min(capacity, FIRST_CAPACITY), PROFILE)
+        self._sizes = np.zeros(capacity, np.int32)
         self._names: list[bytes] = []
         self._slots: dict[bytes, int] = {}
         self._next = 0
 
-    def read(self, users: list[bytes]) -> tuple[NDArray[np.void], int]:
-        """Read the users' profiles, empty ones for new users.
-
-        Returns
-        -------
-        profiles : PROFILE[U]
-            Copies, to be changed and given to `write`.
-        new : int
-            How many users had none.
-        """
+    def read(self, users: list[bytes]) -> Read:
+        """Read the users' profiles, empty ones for new users."""
         find = self._slots.get
         slots = np.array([find(user, -1) for user in users], np.int64)
         profiles: NDArray[np.void] = self._records[slots]
         missing = np.flatnonzero(slots < 0)
+        size = int(self._sizes[slots[slots >= 0]].sum())
         new = 0
         if missing.size:
             stored = [self._state.get(users[i].decode()) for i in missing.tolist()]
-            new = sum(packed is None for packed in stored)
             profiles[missing] = empty_profiles(1)
             there = [i for i, packed in enumerate(stored) if packed is not None]
             if there:
                 profiles[missing[there]] = unpack_profiles([stored[i] for i in there])
-        return profiles, new
+            size += sum(len(stored[i]) for i in there)
+            new = len(stored) - len(there)
+        return Read(profiles, new, size)
 
     def write(self, users: list[bytes], profiles: NDArray[np.void]) -> int:
-        """Write the profiles to state and keep them here; give the number of bytes stored."""
+        """Write the profiles to state and keep them here.
+
+        Returns
+        -------
+        int
+            Bytes that state holds of these users.
+        """
         packed = pack_profiles(profiles)
-        self._state.put_all({user.decode(): record for user, record in zip(users, packed)})
+        self._state.put_all({user.decode(): record for user, record in zip(users, packed, strict=True)})
         slots = np.array([self._slot(user) for user in users], np.int64)
-        self._records[slots] = profiles
-        return sum(map(len, packed))
+        sizes = np.array([len(record) for record in packed], np.int32)
+        self._records[slots], self._sizes[slots] = profiles, sizes
+        return int(sizes.sum())
 
     def _slot(self, user: bytes) -> int:
         slot = self._slots.get(user)

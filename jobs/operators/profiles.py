@@ -72,19 +72,28 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
         payload = unpack_payload(memoryview(value[0])[1:])
         self._check_buckets(payload.bucket, ctx)
         users = payload.users
-        profiles, new = self._cache.read(users)
+        profiles, new, size = self._cache.read(users)
         read = time.time_ns()
         armed = profiles["cart_deadline"] != 0
         applied = self._updater.apply(profiles, payload.events, latest_only=True)
         kernel = time.time_ns()
-        size = self._cache.write(users, profiles)
+        grown = self._cache.write(users, profiles) - size
         self._register(users, profiles, ~armed, ctx)
         written = time.time_ns()
-        yield from self._emit(users, applied)
-        yield self._report(
-            applied, new_users=new, stored_bytes=size, at_ns=started, kernel_ns=kernel - read, state_ns=read - started + written - kernel,
-            busy_ns=time.time_ns() - started,
-        )  # fmt: skip
+        rows = [*self._emit(users, applied)]
+        # Before the rows go: what follows runs while they are handed over.
+        rows.append(
+            self._report(
+                applied,
+                new_users=new,
+                state_bytes=grown,
+                at_ns=started,
+                kernel_ns=kernel - read,
+                state_ns=read - started + written - kernel,
+                busy_ns=time.time_ns() - started,
+            )
+        )
+        yield from rows
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Fire deadlines that the watermark has passed; at the end of a replay, let go of the held requests."""
@@ -93,7 +102,7 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
             return
         users = list(dict.fromkeys(self._due.get(timestamp).split(SEPARATOR)))
         self._due.remove(timestamp)
-        profiles, _ = self._cache.read(users)
+        profiles = self._cache.read(users).profiles
         applied = self._updater.fire(profiles, min(timestamp, self._end_time - 1))
         self._cache.write(users, profiles)
         self._register(users, profiles, profiles["cart_deadline"] < self._end_time, ctx)

@@ -78,6 +78,6 @@ class RankFunction(ScalarFunction):  # type: ignore[misc]
             "busy_ns": ended - started,
         }
         rows = [row(Tag.REPORT, orjson.dumps(report))]
-        if self._settings.out.recommendations:
+        if self._settings.out.everything:
             rows.append(row(Tag.RECOMMENDATIONS, ranked.block()))
         return pd.Series([rows, *[[]] * (len(requests) - 1)])

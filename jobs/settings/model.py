@@ -90,18 +90,18 @@ class StateSettings(Section):
 
     buckets: Annotated[int, Field(ge=1, le=32768)] = 64
     """Keys that users are spread over; fixed for the life of a state."""
-    cache_profiles: Annotated[int, Field(ge=0)] = 200_000
+    cache_profiles: Count = 200_000
     """Profiles kept unpacked beside the state, for each parallel operator."""
 
 
 class BatchSettings(Section):
     """How much goes through Python at once; results do not depend on it."""
 
-    events: Count = 20_000
-    """Events in a batch of a replay."""
-    rows: Count = 5_000
-    """Rows in an Arrow batch at most."""
-    bundle_ms: Count = 50
+    events: Count = 64_000
+    """Events in a batch of a replay, about."""
+    rows: Count = 64
+    """Rows in an Arrow batch at most. In a replay a row to be collapsed is a part of an archive, one to be ranked the requests of a bucket."""
+    bundle_ms: Count = 1_000
     """Longest wait for a batch to fill, in milliseconds."""
 
 
@@ -144,10 +144,8 @@ class OutSettings(Section):
 
     dir: Path = Path(".swerve/out")
     """Folder of the archives it writes."""
-    recommendations: bool = True
-    """Write every recommendation as a row as well."""
-    everything: bool = True
-    """Write segment changes and dead letters as well."""
+    everything: bool = False
+    """Write segment changes and recommendations as well as dead letters."""
 
 
 class Settings(Section):
@@ -168,7 +166,7 @@ class Settings(Section):
     checkpoint: CheckpointSettings = CheckpointSettings()
     model: ModelSettings = ModelSettings()
     out: OutSettings = OutSettings()
-    parallelism: Annotated[int, Field(ge=1, le=128)] = 2
+    parallelism: Annotated[int, Field(ge=1, le=128)] = 1
     """Parallel instances of every operator."""
     work: Path = Path(".swerve")
     """Folder for logs and what a run keeps between commands."""
