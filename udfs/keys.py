@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+VERSION_BYTES = 16
+"""A stored profile begins with clock and number of events, big-endian u64 each: the version of all keys of the user."""
+
 
 def recommendations_key(user: str, surface: str, prefix: str = "") -> str:
     """Name the key of a user's recommendations.
@@ -34,3 +37,15 @@ def fallback_key(surface: str, segment: int | None = None, prefix: str = "") -> 
     ('rec:default:3:home', 'rec:default:home')
     """
     return f"{prefix}rec:default:{surface}" if segment is None else f"{prefix}rec:default:{segment}:{surface}"
+
+
+def around_user(key: str) -> tuple[bytes, bytes]:
+    """Split a user's key, made for the user ``"\\0"``, into what stands before and behind her id.
+
+    Examples
+    --------
+    >>> around_user(recommendations_key("\\0", "home"))
+    (b'rec:{', b'}:home')
+    """
+    before, behind = key.split("\0")
+    return before.encode(), behind.encode()

@@ -1,0 +1,114 @@
+"""What Redis says when it does not do what it was asked: what passes, and what does not."""
+
+from __future__ import annotations
+
+import re
+
+import redis
+
+from udfs.errors import SwerveError
+
+#: By the first word of an error reply: what passes by itself or by an operator's doing.
+PASSING = {
+    "LOADING": "Redis is loading its data",
+    "OOM": "Redis is out of memory: raise maxmemory, free some, or choose a maxmemory-policy that evicts",
+    "BUSY": "Redis is busy with a script",
+    "READONLY": "Redis is a read-only replica: waiting until it is the master, or the address leads to the master",
+    "MASTERDOWN": "Redis is a replica that has lost its master",
+    "CLUSTERDOWN": "the Redis cluster is down",
+    "TRYAGAIN": "the Redis cluster is moving keys",
+    "NOREPLICAS": "Redis has too few replicas to take writes",
+    "MISCONF": "Redis cannot write to its disk, and takes no writes until it can",
+    "NOSCRIPT": "Redis has forgotten the script",
+}
+#: What does not pass: what to say, and what to do.
+REFUSED = {
+    "NOAUTH": ("Redis asks for a password", "set redis.password"),
+    "WRONGPASS": ("Redis refuses the password or the user name", "check redis.url and redis.password"),
+    "NOPERM": (
+        "Redis does not let this user write here: {}",
+        "the user needs +@connection +@scripting +get +getrange +set on the keys rec:* and profile:*, behind redis.prefix",
+    ),
+    "WRONGTYPE": ("a key of ours holds something else in Redis: {}", "delete it, or set redis.prefix to keep apart what others write"),
+    "MOVED": ("this Redis is one node of a cluster", "give the address of a proxy that knows the cluster, or of a single server"),
+    "DB": ("Redis has no such database: {}", "check the number at the end of redis.url"),
+    "CROSSSLOT": ("Redis keeps the keys of one user on several nodes: {}", "redis.prefix should hold no braces"),
+}
+#: The same, where a server says it in a sentence of its own.
+_SENTENCES = {
+    "max number of clients reached": "BUSY",
+    "DB index": "DB",
+    "can't run this command": "NOPERM",
+    "permissions": "NOPERM",
+    "invalid password": "WRONGPASS",
+    "without any password configured": "WRONGPASS",
+}
+# Redis 6 wraps the error of a command in a script: "ERR Error running script (call to f_…): @user_script:9: @user_script: 9: -OOM …".
+_IN_SCRIPT = re.compile(r"^ERR Error running script .*?@user_script: ?\d+: (?:@user_script: ?\d+: )?-?(.*)$", re.DOTALL)
+_CODES: tuple[tuple[type[Exception], str], ...] = (
+    (redis.AuthenticationError, "WRONGPASS"),
+    (redis.exceptions.NoPermissionError, "NOPERM"),
+    (redis.BusyLoadingError, "LOADING"),
+    (redis.exceptions.OutOfMemoryError, "OOM"),
+    (redis.exceptions.ReadOnlyError, "READONLY"),
+)
+
+
+class RedisRefused(SwerveError):
+    """Redis will not do it however often it is asked: password, rights, the type of a key."""
+
+
+class ErrorReply(Exception):
+    """Redis answered with an error; its text is the argument."""
+
+
+def code_of(reply: str) -> str:
+    """Tell the kind of an error reply, without the dash that it begins with.
+
+    Examples
+    --------
+    >>> code_of("ERR Error running script (call to f_1): @user_script:9: @user_script: 9: -OOM command not allowed")
+    'OOM'
+    """
+    within = _IN_SCRIPT.match(reply)
+    text = within.group(1) if within else reply
+    word = text.split(" ", 1)[0].removesuffix(":")
+    if word in PASSING or word in REFUSED:
+        return word
+    return next((code for sentence, code in _SENTENCES.items() if sentence in text), word)
+
+
+def why_to_wait(error: Exception, secrets: tuple[str, ...] = ()) -> tuple[str, str]:
+    """Judge an error.
+
+    Parameters
+    ----------
+    error
+        What redis-py or the socket raised, or an `ErrorReply`.
+    secrets
+        Texts that must not be shown.
+
+    Returns
+    -------
+    tuple of str and str
+        The code, or "" where the server does not answer; and what passes, in one line.
+
+    Raises
+    ------
+    RedisRefused
+        If it does not pass.
+    """
+    text = " ".join(str(error).split())
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    if code is None and isinstance(error, (ErrorReply, redis.ResponseError)):
+        code = code_of(text)
+    if code is None:
+        return "", f"Redis does not answer: {text or type(error).__name__}"
+    if code == "WRONGPASS" and text.startswith("Authentication required"):
+        code = "NOAUTH"
+    if code in PASSING:
+        return code, PASSING[code]
+    message, hint = REFUSED.get(code, ("Redis refuses to write: {}", "is it a Redis 6.2, a Valkey 7.2, or newer?"))
+    raise RedisRefused(message.format(text[:300]), hint) from None
