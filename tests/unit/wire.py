@@ -68,7 +68,6 @@ STRANGE = writer(
     ),
     ("event_time", {"type": "long", "logicalType": "timestamp-millis"}),
     ("places", {"type": "array", "items": "Place"}),
-    ("nothing", {"type": "array", "items": {"type": "record", "name": "Nothing", "fields": [{"name": "n", "type": "null"}]}}),
     ("event_name", _enum("Name", ("swipe", *KINDS[::-1]))),
     ("item_id", ["string", "null"]),
     ("item_category", "string"),
