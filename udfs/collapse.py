@@ -141,6 +141,8 @@ class Collapse:
             DeadLetter(REASONS[BLOCK_DAMAGED], damage.detail, topic, chunk.partition, damage.offset, 0, None, damage.data, {})
             for damage in data.damaged
         ]
+        if data.kind == "datums":
+            letters.sort(key=lambda letter: letter.offset)
         return decoded, letters
 
     def values(

@@ -25,10 +25,12 @@ def merge(parts: Sequence[Decoded]) -> Decoded:
     if len(parts) == 1:
         return parts[0]
     starts = np.cumsum([0, *(len(part.data) for part in parts)])
-    pairs = list(zip(parts, starts.tolist()))
+    pairs = list(zip(parts, starts.tolist(), strict=False))
+    events = np.concatenate([part.events for part in parts])
+    events["row"] = np.arange(len(events))
     return Decoded(
         data=np.concatenate([part.data for part in parts]),
-        events=np.concatenate([part.events for part in parts]),
+        events=events,
         reasons=np.concatenate([part.reasons for part in parts]),
         users=np.concatenate([part.users for part in parts]),
         granted=np.concatenate([part.granted for part in parts]),
