@@ -59,13 +59,13 @@ def find_story(archive: Path, out: Path, categories: dict[str, str]) -> Story | 
     shifts: dict[str, list[int]] = defaultdict(list)
     for change in read_records(out, "segments"):
         if change["cause"] == "shift":
-            shifts[change["user_id"]].append(_ms(change["event_time"]))
+            shifts[change["user_id"]].append(change["event_time"])
     users = {truth["user_id"] for truth in truths if truth["user_id"] in shifts}
     events = _by_user(read_records(archive, "events"), users)
     found: list[tuple[dict[str, Any], int, int]] = []
     for truth in truths:
         log = events.get(truth["user_id"], [])
-        times = [_ms(event["event_time"]) for event in log]
+        times = [event["event_time"] for event in log]
         start = next((i for i, event in enumerate(log) if event["event_id"] == truth["event_id"]), None)
         noticed = next((t for t in sorted(shifts.get(truth["user_id"], ())) if t >= truth["event_time"]), None)
         if start is None or noticed is None:
@@ -77,9 +77,9 @@ def find_story(archive: Path, out: Path, categories: dict[str, str]) -> Story | 
     best: tuple[int, Story] | None = None
     for truth, start, at in found:
         log = events[truth["user_id"]]
-        lists = sorted(recommendations.get(truth["user_id"], ()), key=lambda value: (_ms(value["event_time"]), value["sequence"]))
-        before = [value for value in lists if _ms(value["event_time"]) < truth["event_time"]]
-        after = [value for value in lists if _ms(value["event_time"]) >= _ms(log[at]["event_time"])]
+        lists = sorted(recommendations.get(truth["user_id"], ()), key=lambda value: (value["event_time"], value["sequence"]))
+        before = [value for value in lists if value["event_time"] < truth["event_time"]]
+        after = [value for value in lists if value["event_time"] >= log[at]["event_time"]]
         if not before or not after:
             continue
         first = max(0, start - BEFORE)
@@ -101,6 +101,3 @@ def _by_user(records: Iterable[dict[str, Any]], users: set[str]) -> dict[str, li
 def _share(value: dict[str, Any], category: str, categories: dict[str, str]) -> int:
     return sum(categories.get(item["item_id"]) == category for item in value["items"])
 
-
-def _ms(time: Any) -> int:
-    return int(time.timestamp() * 1000) if hasattr(time, "timestamp") else int(time)

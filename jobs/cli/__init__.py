@@ -28,6 +28,8 @@ COMMANDS = {
     "import": "import_",
     "train": "train",
     "replay": "replay",
+    "show": "show",
+    "stop": "stop",
     "config": "config",
     "check": "check",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,9 +57,8 @@ def command(
     with progress("training") as advance:
         train(archive, bundle, progress=advance)
     step("running the job: Flink reads the events, follows every shopper, scores with ONNX, writes to Redis")
-    report = run(
-        archive, settings.with_values({"model.path": bundle, "rank.hold_back": False, "out.dir": out, "out.everything": True})
-    )
+    every_ranking = {"rank.hold_back": False, "rank.latest_only": False, "out.dir": out, "out.everything": True}
+    report = run(archive, settings.with_values({"model.path": bundle, **every_ranking}))
     step(
         f"done: {report['events']:,} events of {report['users']:,} shoppers, {report['shifts']:,} swerves noticed,"
         f" {report['recommendations']:,} rankings, {report['events_per_second']:,} events/s"
@@ -73,6 +73,11 @@ def command(
     user = story.truth["user_id"]
     step(f"Redis goes on running at {report['redis']}. Play on:")
     console.print(f"         .venv/bin/swerve show {user}\n         .venv/bin/swerve explain {user}", highlight=False)
+
+
+def clock(time_ms: int) -> str:
+    """Write the time of day (UTC)."""
+    return datetime.fromtimestamp(time_ms / 1000, timezone.utc).strftime("%H:%M:%S")
 
 
 def show_story(console: Console, story: Story, catalogue: Catalogue) -> None:
@@ -94,7 +99,7 @@ def show_story(console: Console, story: Story, catalogue: Catalogue) -> None:
         category = event["item_category"] or ""
         style = "bold" if category == truth["to"] else None
         item = catalogue.get(event["item_id"] or "", {}).get("title", event["item_id"] or "")
-        events.add_row(event["event_time"].strftime("%H:%M:%S"), event["event_name"], category, item, mark, style=style)
+        events.add_row(clock(event["event_time"]), event["event_name"], category, item, mark, style=style)
     console.print(events)
     console.print(
         Columns(
@@ -113,7 +118,7 @@ def _recommendations(title: str, value: dict[str, Any], category: str, catalogue
     from rich.table import Table
 
     segment = value["segment_name"]
-    table = Table(box=box.SIMPLE_HEAD, title=f"{title} ({value['event_time']:%H:%M:%S}), segment: {segment}", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, title=f"{title} ({clock(value['event_time'])}), segment: {segment}", title_justify="left")
     for column in ("score", "category", "item", "why"):
         table.add_column(column, overflow="ellipsis", no_wrap=True, max_width=28)
     for item in value["items"][:SHOWN_ITEMS]:

@@ -75,7 +75,7 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
         profiles, new, size = self._cache.read(users)
         read = time.time_ns()
         armed = profiles["cart_deadline"] != 0
-        applied = self._updater.apply(profiles, payload.events, latest_only=True)
+        applied = self._updater.apply(profiles, payload.events, latest_only=self._settings.rank.latest_only or self._hold_back)
         kernel = time.time_ns()
         grown = self._cache.write(users, profiles) - size
         self._register(users, profiles, ~armed, ctx)

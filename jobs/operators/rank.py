@@ -58,7 +58,8 @@ class RankFunction(ScalarFunction):  # type: ignore[misc]
         from udfs.requests import latest_of_each_user, unpack_requests
 
         started = time.time_ns()
-        users, reasons, profiles = latest_of_each_user(*unpack_requests([memoryview(blob)[1:] for blob in requests]))
+        asked = unpack_requests([memoryview(blob)[1:] for blob in requests])
+        users, reasons, profiles = latest_of_each_user(*asked) if self._settings.rank.latest_only else asked
         unpacked = time.time_ns()
         ranked = self._ranker.rank(users, profiles, reasons, int(time.time() * 1000))
         scored = time.time_ns()

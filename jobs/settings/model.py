@@ -75,6 +75,8 @@ class RankSettings(Section):
     """Items written for a user."""
     surfaces: tuple[Surface, ...] = Field(default=("home",), min_length=1)
     """Places in the shop that show recommendations; one Redis key each."""
+    latest_only: bool = True
+    """Of the requests of one user that meet in a batch, rank the last; no: all of them, as a log of what would have been shown."""
     hold_back: bool | None = None
     """Rank only a user's last request of a run; none: in a replay yes, live no."""
 
