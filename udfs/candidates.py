@@ -334,9 +334,9 @@ def _take(
     total = found.item.shape[1]
     for i in range(len(items)):
         item = items[i]
-        if count == total or quota == 0:
+        if count == total or quota == 0 or item < 0:
             break
-        if item < 0 or not tables.in_stock[item]:
+        if not tables.in_stock[item]:
             continue
         if _bought(tables, profile, item):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,6 +163,20 @@ class Ranker:
         rows = compute_features(self.tables, profiles, found, self._wanted, self.rows)
         scores = self.bundle.scorer.score(rows)
         return found, rows, scores, choose(self.tables.item_category, found, scores, self.rows, self.top)
+
+    def explain(self, user: bytes, profile: NDArray[np.void]) -> dict[str, Any]:
+        """Rank one user and tell why; see `udfs.explanation`.
+
+        Parameters
+        ----------
+        user
+            Her id.
+        profile : PROFILE[1]
+            Her profile.
+        """
+        from udfs.explanation import explain_ranking
+
+        return explain_ranking(self, user, profile)
 
     def fallbacks(self) -> dict[str, bytes]:
         """Give what is shown to those of whom nothing is known.

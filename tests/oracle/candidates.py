@@ -38,7 +38,7 @@ class Candidate:
     item: int
     source: int
     position: int
-    """In the list of its source."""
+    """Among all candidates, from 0."""
 
 
 def ring(profile: Profile, bundle: Bundle) -> list[Place]:
@@ -90,11 +90,11 @@ def candidates(profile: Profile, bundle: Bundle, places: list[Place], similar: S
     taken: dict[int, Candidate] = {}
     for source, items, quota in _sources(profile, bundle, similar, k):
         left = quota
-        for position, item in enumerate(items):
+        for item in items:
             if left == 0 or len(taken) == k:
                 break
             if item not in taken and not skipped(profile, places, bundle, item):
-                taken[item] = Candidate(item, source, position)
+                taken[item] = Candidate(item, source, len(taken))
                 left -= 1
     return list(taken.values())
 

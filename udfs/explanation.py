@@ -1,0 +1,96 @@
+"""Why a user gets what she gets: every step of a ranking, in words and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.candidates import REASONS, SIMILAR
+from udfs.events import KINDS
+from udfs.profile import RING
+from udfs.rank import Ranker
+from udfs.rules import most_of_a_category
+from udfs.tables import find_item
+
+
+def explain_ranking(ranker: Ranker, user: bytes, profile: NDArray[np.void]) -> dict[str, Any]:
+    """Rank one user and tell why.
+
+    Parameters
+    ----------
+    ranker
+        The ranker.
+    user
+        Her id.
+    profile : PROFILE[1]
+        Her profile.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: `segment`, `model`, `ring` (what she looked at, newest first), `candidates` in the order they were found (each with
+        source, anchor, features, score, and `place` in the list or why it has none), `skipped`, `rules`, and `items` as they are shown.
+    """
+    found, rows, scores, chosen = ranker.stages(profile)
+    tables, names = ranker.tables, ranker.bundle.scorer.features
+    places = {position: place for place, position in enumerate(chosen.position[0].tolist()) if position >= 0}
+    held_back = chosen.held_back[0].tolist()
+    candidates = []
+    for k in range(int(found.filled[0])):
+        source, anchor, place = int(found.source[0, k]), int(found.anchor[0, k]), places.get(k)
+        finite = bool(np.isfinite(scores[k]))
+        candidates.append(
+            {
+                "item_id": tables.item_id(int(found.item[0, k])),
+                "reason": f"similar:{tables.item_id(anchor)}" if source == SIMILAR else REASONS[source],
+                "score": float(scores[k]) if finite else None,
+                "place": place,
+                "held_back": place is not None and held_back[place],
+                "features": dict(zip(names, rows[k].tolist(), strict=True)),
+            }
+        )
+    record = profile[0]
+    return {
+        "user_id": user.decode(),
+        "segment": {"id": int(record["segment"]), "name": ranker.bundle.segment_name(int(record["segment"]))},
+        "model": {"name": ranker.bundle.name, "version": ranker.bundle.version},
+        "ring": _ring(ranker, record),
+        "skipped": _skipped(ranker, record, found.ring[0]),
+        "rules": {"candidates": ranker.quotas.total, "top": ranker.top, "most_of_a_category": most_of_a_category(ranker.top)},
+        "dropped": int(chosen.dropped[0]),
+        "candidates": candidates,
+        "items": [candidates[position]["item_id"] for position in places],
+    }
+
+
+def _ring(ranker: Ranker, record: Any) -> list[dict[str, Any]]:
+    entries, newest = [], int(record["items_n"])
+    for j in range(min(newest, RING)):
+        item, kind, visit = record["items"][(newest - 1 - j) % RING].tolist()
+        number = int(find_item(ranker.slots, ranker.tables.item_hash, np.uint64(item)))
+        entries.append(
+            {
+                "item_id": ranker.tables.item_id(number) if number >= 0 else None,
+                "event": KINDS[kind],
+                "present_visit": visit == int(record["visits"]) % 256,
+            }
+        )
+    return entries
+
+
+def _skipped(ranker: Ranker, record: Any, ring: NDArray[np.int32]) -> dict[str, list[str]]:
+    """Tell what could have been a candidate by similarity, and why it is none."""
+    tables = ranker.tables
+    near = {int(item) for x in ring.tolist() if x >= 0 for item in tables.neighbours[x].tolist() if item >= 0}
+    bought = set(record["bought"][: int(record["bought_n"])].tolist())
+    just_seen = {
+        int(x) for j, x in enumerate(ring.tolist())
+        if x >= 0 and int(record["items"][(int(record["items_n"]) - 1 - j) % RING]["visit"]) == int(record["visits"]) % 256
+    }  # fmt: skip
+    return {
+        "out_of_stock": [tables.item_id(item) for item in sorted(near) if not tables.in_stock[item]],
+        "bought": [tables.item_id(item) for item in sorted(near) if int(tables.item_hash[item]) >> 32 in bought],
+        "just_seen": [tables.item_id(item) for item in sorted(near & just_seen)],
+    }
