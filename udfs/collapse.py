@@ -225,7 +225,7 @@ class Collapse:
             if code == BAD_PRICE:
                 detail = f"price {event['price']}"
             elif code in (TIME_IN_FUTURE, TIME_TOO_OLD):
-                detail = f"event_time {event['event_time']}, {event['event_time'] - now_ms:+d} ms from the clock"
+                detail = f"event_time {event['event_time']}, {int(event['event_time']) - now_ms:+d} ms from the clock"
             elif code == TOO_LARGE:
                 detail = f"more than {self._limits.max_bytes} bytes"
             yield row, REASONS[code], detail

@@ -24,7 +24,16 @@ from udfs.schemas import LocalSchemas, load
 
 BUCKETS = 8
 collapse = Collapse(Limits(buckets=BUCKETS), LocalSchemas(WRITERS))
-POISON = [None, b"", b"{}", framed(b"", 99), framed(datum(GOOD)[:-3]), framed(datum({**GOOD, "price": -1.0})), framed(datum(GOOD)) + b"!"]
+POISON = [
+    None,
+    b"",
+    b"{}",
+    framed(b"", 99),
+    framed(datum(GOOD)[:-3]),
+    framed(datum({**GOOD, "price": -1.0})),
+    framed(datum(GOOD)) + b"!",
+    framed(datum({**GOOD, "event_time": -(2**63)})),
+]
 good_values = st.builds(
     lambda user, number, time, consent: framed(
         datum({**GOOD, "user_id": user, "event_id": str(number), "event_time": NOW - time, "personalization_storage": consent})
