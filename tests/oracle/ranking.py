@@ -48,7 +48,7 @@ class Ranker:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(folder / "ranker.onnx"), options, providers=["CPUExecutionProvider"])
-        self.names: list[str] = json.loads(self.session.get_modelmeta().custom_metadata_map["features"])
+        self.names: list[str] = json.loads(self.session.get_modelmeta().custom_metadata_map["swerve.features"])
 
     def rank(self, profile: Profile) -> list[Ranked]:
         """The items of a profile, best first."""
@@ -61,7 +61,7 @@ class Ranker:
 
     def score(self, rows: list[list[float]]) -> list[float]:
         """The scores of a user's candidates, as one block of rows."""
-        block = np.zeros((16 * math.ceil(self.k / 16), len(self.names)), np.float32)
+        block = np.zeros((4 * math.ceil(self.k / 4), len(self.names)), np.float32)
         if rows:
             with np.errstate(over="ignore"):
                 block[: len(rows)] = np.array(rows, np.float64).astype(np.float32)
