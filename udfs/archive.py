@@ -7,8 +7,7 @@ import mmap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +17,10 @@ from numpy.typing import NDArray
 from udfs.archive_files import files_of
 from udfs.archive_records import read_events, read_records
 from udfs.archive_writer import ArchiveWriter
+from udfs.chunks import Chunk, ChunkData, Damage, Datums, read_chunk
 from udfs.container import ArchiveError, Block, DamagedBlock, Header, open_block, read_header, scan_blocks
 from udfs.event_times import event_times
-from udfs.raw_records import RawColumns, has_known_layout, is_raw, raw_times, read_raw
+from udfs.raw_records import has_known_layout, is_raw, raw_times
 
 __all__ = [
     "ArchiveError",
@@ -39,39 +39,9 @@ __all__ = [
 
 YEAR_2000 = 946_684_800_000
 FUTURE_MS = 60_000
-HEADER_BYTES = 1 << 20
 _EARLIEST, _LATEST = -(2**63), 2**63 - 1
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass
-class Chunk:
-    """Consecutive blocks of one file.
-
-    Attributes
-    ----------
-    path
-        The file.
-    partition
-        Partition of the log.
-    offset, size
-        Where the blocks lie, in bytes of the file.
-    events
-        Datums in them.
-    watermark
-        Least event time in all chunks after this one, in ms; of the last chunk the greatest of all.
-    index
-        Position in the log, from 0.
-    """
-
-    path: str
-    partition: int
-    offset: int
-    size: int
-    events: int
-    watermark: int
-    index: int
 
 
 @dataclass
@@ -95,48 +65,6 @@ class Index:
     max_time: int
     min_time: int
     partitions: int
-
-
-@dataclass(frozen=True)
-class Datums:
-    """The datums of a block: how many, their bytes, decompressed, and where in the file the block begins."""
-
-    count: int
-    body: bytes
-    offset: int
-
-
-class Damage(NamedTuple):
-    """What of a chunk cannot be opened: where in the file, the bytes, and what is wrong."""
-
-    offset: int
-    data: bytes
-    detail: str
-
-
-@dataclass
-class ChunkData:
-    """The content of a chunk.
-
-    Attributes
-    ----------
-    kind
-        ``"datums"`` (see `schema` and `blocks`) or ``"raw"`` (see `raw`).
-    schema
-        Writer schema of the file.
-    blocks
-        Blocks of datums, in log order.
-    raw
-        Raw records, in log order.
-    damaged
-        What could not be opened.
-    """
-
-    kind: str
-    schema: dict[str, Any]
-    blocks: list[Datums] = field(default_factory=list)
-    raw: RawColumns = field(default_factory=RawColumns)
-    damaged: list[Damage] = field(default_factory=list)
 
 
 def index(
@@ -187,39 +115,6 @@ def index(
         after = min(after, timed.least)
     chunks = [timed.chunk for _, timed in ordered]
     return Index(chunks, sum(chunk.events for chunk in chunks), max_time, min(after, max_time), len(lanes))
-
-
-def read_chunk(chunk: Chunk) -> ChunkData:
-    """Open the blocks of a chunk.
-
-    Raises
-    ------
-    ArchiveError
-        If its file is no longer as it was indexed.
-    """
-    path = Path(chunk.path)
-    try:
-        state = path.stat()
-        header = _header(path, state.st_size, state.st_mtime_ns)
-        with path.open("rb") as file:
-            file.seek(chunk.offset)
-            data = file.read(chunk.size)
-    except OSError as error:
-        raise ArchiveError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(data) < chunk.size:
-        raise ArchiveError(f"{path} has become shorter: there is nothing at byte {chunk.offset + len(data)}")
-    content = ChunkData("raw" if is_raw(header.schema) else "datums", header.schema)
-    for at in scan_blocks(data, _at_start(header), path):
-        try:
-            body = open_block(data, at, header.codec)
-        except DamagedBlock as error:
-            content.damaged.append(Damage(chunk.offset + at.offset, data[at.offset : at.offset + at.size], str(error)))
-            continue
-        if content.kind == "datums":
-            content.blocks.append(Datums(at.count, body, chunk.offset + at.offset))
-        elif (end := read_raw(body, at.count, content.raw)) < len(body):
-            content.damaged.append(Damage(chunk.offset + at.offset, body[end:], "its records do not end where the block does"))
-    return content
 
 
 class _Timed(NamedTuple):
@@ -291,13 +186,3 @@ def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
                 yield data
     except OSError as error:
         raise ArchiveError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _at_start(header: Header) -> Header:
-    return Header(header.schema, header.codec, header.sync, 0)
-
-
-@lru_cache(maxsize=64)
-def _header(path: Path, size: int, modified: int) -> Header:  # noqa: ARG001 — a file that changed is another
-    with path.open("rb") as file:
-        return read_header(file.read(HEADER_BYTES), path)

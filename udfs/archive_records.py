@@ -68,7 +68,7 @@ def read_events(archive: Path, schemas: SchemaStore | None = None) -> Iterator[d
             try:
                 if framing not in writers:
                     writers[framing] = fastavro.parse_schema(plain(store.get(int.from_bytes(framing[1:], "big"))))
-                event = fastavro.schemaless_reader(io.BytesIO(value[FRAMING_BYTES:]), writers[framing], ours)
+                event: Any = fastavro.schemaless_reader(io.BytesIO(value[FRAMING_BYTES:]), writers[framing], ours)
             except (UnknownSchema, *UNDECODABLE):
                 continue
             yield event
@@ -90,7 +90,7 @@ def _records(path: Path, reader: Any = None) -> Iterator[tuple[dict[str, Any], b
             continue
         for _ in range(block.count):
             try:
-                record = fastavro.schemaless_reader(body, writer, None if raw else reader)
+                record: Any = fastavro.schemaless_reader(body, writer, None if raw else reader)
             except UNDECODABLE:
                 break
             yield record, raw

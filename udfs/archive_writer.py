@@ -12,7 +12,8 @@ from typing import Any
 
 import fastavro
 
-from udfs.container import CODECS, MAGIC, SYNC_BYTES, ArchiveError, write_varint
+from udfs.codecs import CODECS
+from udfs.container import MAGIC, SYNC_BYTES, ArchiveError, write_varint
 
 ROLL_BYTES = 128 * 2**20
 BLOCK_RECORDS = 2000
@@ -35,7 +36,7 @@ class ArchiveWriter:
     prefix
         ``"events"``, ``"segments"``, ``"recommendations"``, ``"dead-letters"``.
     codec
-        One of `udfs.container.CODECS`.
+        One of `udfs.codecs.CODECS`.
     roll_bytes
         A file that has become as large is closed, and the next begins.
     sync

@@ -5,21 +5,18 @@ Format: Apache Avro specification 1.12, "Object Container Files".
 
 from __future__ import annotations
 
-import bz2
 import json
-import lzma
 import mmap
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from udfs.codecs import CODECS
 from udfs.errors import SwerveError
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
-CRC_BYTES = 4
 VARINT_BITS = 64
 
 
@@ -31,7 +28,8 @@ class DamagedBlock(ValueError):
     """A block cannot be opened; the others can."""
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True)
+class Block:
     """Where a block lies in its file.
 
     Attributes
@@ -213,46 +211,3 @@ def _bytes(data: bytes | mmap.mmap, at: int) -> tuple[bytes, int]:
     if size < 0 or at + size > len(data):
         raise IndexError
     return bytes(data[at : at + size]), at + size
-
-
-def _deflate(data: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(data) + packer.flush()
-
-
-def _snappy(data: bytes) -> bytes:
-    import cramjam
-
-    return bytes(cramjam.snappy.compress_raw(data)) + zlib.crc32(data).to_bytes(CRC_BYTES, "big")
-
-
-def _unsnappy(data: bytes) -> bytes:
-    import cramjam
-
-    body = bytes(cramjam.snappy.decompress_raw(data[:-CRC_BYTES]))
-    if zlib.crc32(body).to_bytes(CRC_BYTES, "big") != data[-CRC_BYTES:]:
-        raise ValueError("checksum differs")
-    return body
-
-
-def _zstandard(data: bytes) -> bytes:
-    import cramjam
-
-    return bytes(cramjam.zstd.compress(data))
-
-
-def _unzstandard(data: bytes) -> bytes:
-    import cramjam
-
-    return bytes(cramjam.zstd.decompress(data))
-
-
-CODECS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
-    "null": (bytes, bytes),
-    "deflate": (_deflate, lambda data: zlib.decompress(data, wbits=-15)),
-    "snappy": (_snappy, _unsnappy),
-    "zstandard": (_zstandard, _unzstandard),
-    "bzip2": (bz2.compress, bz2.decompress),
-    "xz": (lzma.compress, lzma.decompress),
-}
-"""Compress and decompress, by the codec's name."""

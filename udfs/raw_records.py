@@ -1,5 +1,8 @@
 """Raw records: the records of a topic as a file keeps them, read in columns without looking into the values."""
 
+# Compiled code: Numba's types are not those that mypy sees.
+# mypy: disable-error-code="assignment, arg-type, return-value"
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -9,10 +12,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from udfs.avro_bytes import read_number
 from udfs.schemas import load
 
 NAME = "RawRecord"
-VARINT_BITS = 63
 COLUMNS = 9
 
 
@@ -111,25 +114,9 @@ def _headers(body: bytes, at: int) -> dict[str, bytes | None]:
 
 
 @njit(cache=True, nogil=True)
-def _number(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
-    """A zigzag varint and where it ends; the end is -1 if there is none."""
-    number, shift = np.uint64(0), np.uint64(0)
-    while at < data.size:
-        byte = np.uint64(data[at])
-        at += 1
-        if shift == VARINT_BITS and byte > 1:
-            return 0, -1
-        number |= (byte & np.uint64(0x7F)) << shift
-        if byte < 0x80:
-            return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1)), at
-        shift += np.uint64(7)
-    return 0, -1
-
-
-@njit(cache=True, nogil=True)
 def _span(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
-    """Where the bytes that follow begin and end; the end is -1 if they do not."""
-    size, at = _number(data, at)
+    """Where the bytes that follow begin and end; the end is negative if they do not."""
+    size, at = read_number(data, at, data.size)
     if at < 0 or size < 0 or size > data.size - at:
         return 0, -1
     return at, at + size
@@ -137,8 +124,8 @@ def _span(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True)
 def _optional(data: NDArray[np.uint8], at: int) -> tuple[int, int, int]:
-    """A union of null and bytes: begin (-1: null), end, and where to go on (-1: malformed)."""
-    branch, at = _number(data, at)
+    """A union of null and bytes: begin (-1: null), end, and where to go on (negative: nowhere)."""
+    branch, at = read_number(data, at, data.size)
     if at < 0 or branch < 0 or branch > 1:
         return 0, 0, -1
     if branch == 0:
@@ -150,12 +137,12 @@ def _optional(data: NDArray[np.uint8], at: int) -> tuple[int, int, int]:
 @njit(cache=True, nogil=True)
 def _skip_headers(data: NDArray[np.uint8], at: int) -> int:
     while True:
-        count, at = _number(data, at)
+        count, at = read_number(data, at, data.size)
         if at < 0 or count == 0:
             return at
         if count < 0:
             count = -count
-            _, at = _number(data, at)
+            _, at = read_number(data, at, data.size)
             if at < 0:
                 return -1
         for _ in range(count):
@@ -175,7 +162,7 @@ def _walk(data: NDArray[np.uint8], count: int) -> tuple[NDArray[np.int64], int]:
     for row in range(count):
         here = at
         for column in range(3):
-            spans[row, column], here = _number(data, here)
+            spans[row, column], here = read_number(data, here, data.size)
             if here < 0:
                 return spans[:row], at
         for column in (3, 5):

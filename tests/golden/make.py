@@ -80,7 +80,10 @@ RECORDS: dict[tuple[str, int], dict[str, Any]] = {
         "model_name": "shop",
         "model_version": "7",
         "reasons": 6,
-        "items": [{"item_id": "i000054", "score": 0.5, "reason": "bought together"}, {"item_id": "i000055", "score": -0.25, "reason": "new"}],
+        "items": [
+            {"item_id": "i000054", "score": 0.5, "reason": "bought together"},
+            {"item_id": "i000055", "score": -0.25, "reason": "new"},
+        ],
     },
     ("dead_letter", 1): {
         "topic": "shop.events.v1",

@@ -28,7 +28,9 @@ def problems(old: Schema, new: Schema) -> list[str]:
     ]
     for name, reader, writer in (("newer reads older", new, old), ("older reads newer", old, new)):
         # The rules of the specification, as Avro's own library has them …
-        result = ReaderWriterCompatibilityChecker().get_compatibility(make_avsc_object(reader), make_avsc_object(writer))
+        result = ReaderWriterCompatibilityChecker().get_compatibility(  # type: ignore[no-untyped-call]
+            make_avsc_object(reader), make_avsc_object(writer)
+        )
         if result.compatibility is not SchemaCompatibilityType.compatible:
             found.append(f"{name}: {'; '.join(sorted(result.messages))}")
             continue
@@ -54,7 +56,7 @@ def _lost(reader: Schema, writer: Schema) -> Iterator[str]:
         data.seek(0)
         try:
             read: Any = fastavro.schemaless_reader(data, by, of)
-        except Exception as error:
+        except (fastavro.read.SchemaResolutionError, EOFError, ValueError, LookupError, TypeError) as error:
             yield f"{type(error).__name__}: {error}"
             return
         for name in sorted(shared):

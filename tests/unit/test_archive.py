@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.archive import ArchiveError, ArchiveWriter, Chunk, index, read_chunk, read_events, read_records
-from udfs.container import CODECS, read_varint, write_varint
+from udfs.codecs import CODECS
+from udfs.container import read_varint, write_varint
 from udfs.schemas import load, plain
 
 NOW = 1_700_000_000_000
@@ -40,7 +41,7 @@ def write(folder: Path, records: Iterable[dict[str, Any]], *, block: int = 10, s
 def event_ids(chunks: Iterable[Chunk]) -> list[str]:
     """Decoded with fastavro, so that the reader is compared with something else."""
     parsed = fastavro.parse_schema(plain(EVENT))
-    found = []
+    found: list[Any] = []
     for chunk in chunks:
         for block in read_chunk(chunk).blocks:
             body = io.BytesIO(block.body)
@@ -82,7 +83,9 @@ TIMES = st.lists(st.tuples(st.integers(0, 3), st.one_of(st.integers(0, 1000), st
 
 
 @given(TIMES, st.integers(1, 7), st.integers(1, 20), st.booleans())
-def test_no_event_that_counts_is_older_than_the_watermark_before_it(log: list[tuple[int, int]], block: int, size: int, as_raw: bool) -> None:
+def test_no_event_that_counts_is_older_than_the_watermark_before_it(
+    log: list[tuple[int, int]], block: int, size: int, as_raw: bool
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for partition in range(4):
             mine = [(n, NOW + time) for n, (p, time) in enumerate(log) if p == partition]
@@ -144,7 +147,9 @@ def damaged(path: Path, at: int) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(("codec", "what"), [("null", "sync"), ("null", "size"), ("deflate", "body"), ("snappy", "checksum"), ("zstandard", "body")])
+@pytest.mark.parametrize(
+    ("codec", "what"), [("null", "sync"), ("null", "size"), ("deflate", "body"), ("snappy", "checksum"), ("zstandard", "body")]
+)
 def test_a_damaged_block_costs_only_itself(tmp_path: Path, codec: str, what: str) -> None:
     path = write(tmp_path, (event(n, NOW + n) for n in range(30)), codec=codec)
     second = index(tmp_path, 1).chunks[1]

@@ -58,8 +58,6 @@ def _drop_symbol(schema: Schema) -> None:
     _field(schema, "event_name")["type"]["symbols"].remove("select_promotion")
 
 
-
-
 def _remove_required(schema: Schema) -> None:
     schema["fields"].remove(_field(schema, "user_id"))
 
