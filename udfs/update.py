@@ -145,15 +145,15 @@ def _apply(  # type: ignore[no-untyped-def]
         if _is_duplicate(profile, event.event_id):
             counters[_DUPLICATES] += 1
             continue
+        if 0 < profile.cart_deadline < t:
+            _fire(profile)
+            counters[_DEADLINES] += 1
+            _ask(profiles, user, DEADLINE_ASKS, latest_only, which, reasons, snapshots, counters)
         profile.seen[profile.seen_n % SEEN] = event.event_id
         profile.seen_n += 1
         if profile.n_events > 0 and t // LONG_PANE_MS < profile.last_time // LONG_PANE_MS - (LONG_PANES - 1):
             counters[_TOO_LATE] += 1
             continue
-        if 0 < profile.cart_deadline < t:
-            _fire(profile)
-            counters[_DEADLINES] += 1
-            _ask(profiles, user, DEADLINE_ASKS, latest_only, which, reasons, snapshots, counters)
 
         focus_before = profile.focus
         _begin(profile, t)

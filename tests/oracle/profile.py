@@ -119,13 +119,13 @@ def is_duplicate(profile: Profile, event: Event) -> bool:
 
 
 def mark_seen(profile: Profile, event: Event) -> None:
-    """Step 2."""
+    """Step 3."""
     profile.seen[profile.seen_n % SEEN] = event.event_id
     profile.seen_n += 1
 
 
 def is_too_late(profile: Profile, event: Event) -> bool:
-    """Step 3."""
+    """Step 4."""
     return profile.n_events > 0 and event.time // LONG_PANE < profile.last_time // LONG_PANE - 3
 
 

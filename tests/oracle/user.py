@@ -48,11 +48,11 @@ class User:
         if steps.is_duplicate(profile, event):
             self.duplicates += 1
             return
+        self.fire(event.time)
         steps.mark_seen(profile, event)
         if steps.is_too_late(profile, event):
             self.too_late += 1
             return
-        self.fire(event.time)
         focus_before = profile.focus
         steps.begin_visit(profile, event)
         steps.advance(profile, event.time)

@@ -57,19 +57,27 @@ class KernelRun:
         """Apply one batch; users of a batch come in any order."""
         log = [event for event in batch if event.granted]
         users = sorted({event.user_id for event in log}, reverse=len(log) % 2 == 0)
+        self.apply_array(users, event_array(log, users))
+
+    def apply_array(self, users: list[str], events: NDArray[np.void]) -> None:
+        """Apply the events of a payload."""
         profiles = empty_profiles(len(users))
         known = [i for i, user_id in enumerate(users) if user_id in self._stored]
         if known:
             profiles[known] = unpack_profiles([self._stored[users[i]] for i in known])
-        self._take(users, self._updater.apply(profiles, event_array(log, users), latest_only=self._latest_only))
+        self._take(users, self._updater.apply(profiles, events, latest_only=self._latest_only))
+        self._store(users, profiles)
+
+    def fire(self, until: int) -> None:
+        """Fire every deadline up to a time: a watermark, which says that nothing as old can follow."""
+        users = sorted(self._stored)
+        profiles = unpack_profiles([self._stored[user_id] for user_id in users])
+        self._take(users, self._updater.fire(profiles, until))
         self._store(users, profiles)
 
     def end(self, time: int) -> None:
         """The end of the log: what lies before its last time fires."""
-        users = sorted(self._stored)
-        profiles = unpack_profiles([self._stored[user_id] for user_id in users])
-        self._take(users, self._updater.fire(profiles, time - 1))
-        self._store(users, profiles)
+        self.fire(time - 1)
 
     def _store(self, users: list[str], profiles: NDArray[np.void]) -> None:
         self._stored.update(zip(users, pack_profiles(profiles), strict=True))

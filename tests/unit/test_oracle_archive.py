@@ -63,7 +63,7 @@ def test_raw_records(tmp_path_factory: Any, log: list[tuple[int, bool]], block: 
     folder = Path(tmp_path_factory.mktemp("archive"))
     schema = fastavro.parse_schema(plain(load("shop_event")))
     for partition in (0, 1):
-        raws = []
+        raws: list[dict[str, Any]] = []
         for offset, (time, poison) in enumerate(log):
             if offset % 2 != partition:
                 continue

@@ -75,6 +75,19 @@ def test_kernel_equals_oracle_for_every_cut(log: list[Event], segments: Segments
     assert_same(oracle_of(log, segments, rank_on, every), kernel_of(log, cut, segments, rank_on, every))
 
 
+@given(logs.logs(), RANK_ON, st.data())
+def test_timers_between_batches_change_nothing(log: list[Event], rank_on: str, data: st.DataObject) -> None:
+    """A timer may fire as soon as no event as old as the deadline can follow, or any time later."""
+    kernel, at = KernelRun(BUNDLE, rank_on), 0
+    for end in [*data.draw(logs.cuts(len(log))), len(log)]:
+        kernel.apply(log[at:end])
+        at = end
+        if log[at:] and data.draw(st.booleans()):
+            kernel.fire(min(event.time for event in log[at:]) - 1)
+    kernel.end(end_of(log))
+    assert_same(oracle_of(log, rank_on=rank_on), kernel)
+
+
 @given(logs.logs(), st.data())
 def test_of_the_requests_of_a_batch_the_last_of_each_user_is_kept(log: list[Event], data: st.DataObject) -> None:
     kernel, at = KernelRun(BUNDLE, latest_only=True), 0
