@@ -82,7 +82,7 @@ def test_timers_between_batches_change_nothing(log: list[Event], rank_on: str, d
     for end in [*data.draw(logs.cuts(len(log))), len(log)]:
         kernel.apply(log[at:end])
         at = end
-        if log[at:] and data.draw(st.booleans()):
+        if data.draw(st.booleans()) and log[at:]:
             kernel.fire(min(event.time for event in log[at:]) - 1)
     kernel.end(end_of(log))
     assert_same(oracle_of(log, rank_on=rank_on), kernel)
