@@ -47,7 +47,7 @@ def group(decoded: Decoded, rows: NDArray[np.int64], buckets: int) -> list[bytes
 
 @njit(cache=True, nogil=True)
 def _same(data: NDArray[np.uint8], one: int, other: int, size: int) -> bool:
-    for i in range(size):  # noqa: SIM110 — compiled
+    for i in range(size):
         if data[one + i] != data[other + i]:
             return False
     return True
