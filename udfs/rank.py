@@ -15,7 +15,7 @@ from udfs.features import columns, compute_features
 from udfs.keys import fallback_key
 from udfs.rules import Chosen, choose
 from udfs.scorer import Scorer, padded
-from udfs.segments import COLD_START
+from udfs.segments import COLD_START, SegmentModel
 from udfs.tables import COLD_SEGMENTS, RankTables, item_slots
 from udfs.values import Heads, Lists, Renderer, Values, join_blocks
 
@@ -32,6 +32,7 @@ class RankBundle(Protocol):
     version: str
     tables: RankTables
     created_at: int
+    segments: SegmentModel
 
     @property
     def scorer(self) -> Scorer:
