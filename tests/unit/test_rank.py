@@ -160,8 +160,12 @@ def test_fallbacks_are_never_empty(bundle: Bundle) -> None:
     for key, value in found.items():
         document = json.loads(value)
         assert document["items"], key
-        assert all(bundle.tables.in_stock[int(item["item_id"][1:])] for item in document["items"])
+        numbers = [int(item["item_id"][1:]) for item in document["items"]]
+        assert bundle.tables.in_stock[numbers].all()
+        assert [item["score"] for item in document["items"]] == pytest.approx(bundle.tables.popularity[numbers], abs=0.0000501)
     assert json.loads(found["rec:default:1002:home"])["segment"] == {"id": 1002, "name": "new:mobile"}
+    assert json.loads(found["rec:default:home"])["segment"] == {"id": -1, "name": "everybody"}
+    assert {item["reason"] for item in json.loads(found["rec:default:home"])["items"]} == {"popular"}
     assert found == Ranker(bundle, surfaces=("home", "cart")).fallbacks()
 
 
