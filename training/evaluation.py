@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.candidates import SIMILAR
 from udfs.profile import RING
 from udfs.rank import Ranker
+from udfs.similar import SIMILAR
 from udfs.tables import find_item
 
 USERS_A_STEP = 512

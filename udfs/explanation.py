@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.candidates import REASONS, SIMILAR
+from udfs.candidates import REASONS
 from udfs.events import KINDS
 from udfs.profile import RING
 from udfs.rank import Ranker
 from udfs.rules import most_of_a_category
+from udfs.similar import SIMILAR
 from udfs.tables import find_item
 
 

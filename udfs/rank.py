@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.candidates import Candidates, Quotas, find_candidates
+from udfs.candidates import POPULAR, SEGMENT, Candidates, Quotas, find_candidates
 from udfs.features import columns, compute_features
 from udfs.keys import fallback_key
 from udfs.rules import Chosen, choose
@@ -20,8 +20,6 @@ from udfs.tables import COLD_SEGMENTS, RankTables, item_slots
 from udfs.values import Heads, Lists, Renderer, Values, join_blocks
 
 USERS_A_CALL = 256  # what a call works on stays in the processor's cache; no result depends on it
-FALL_BACK = 2  # source of fall-back items: best of the segment
-POPULAR = 7
 STAGES = ("candidates", "features", "onnx", "rules", "json")
 
 
@@ -190,7 +188,7 @@ class Ranker:
         segments = self.bundle.segment_ids()
         rows = [*self.tables.segment_items, self.tables.popular]
         lists = self._no_lists(len(rows))
-        for r, (items, source) in enumerate(zip(rows, [FALL_BACK] * len(segments) + [POPULAR], strict=True)):
+        for r, (items, source) in enumerate(zip(rows, [SEGMENT] * len(segments) + [POPULAR], strict=True)):
             best = [item for item in items.tolist() if item >= 0 and self.tables.in_stock[item]][: self.top]
             lists.filled[r] = len(best)
             lists.item[r, : len(best)] = best

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.unit.bundles import category_hash, make_profiles, make_tables
-from udfs.candidates import INTEREST, NEW, POPULAR, REASONS, SEGMENT, SIMILAR, TRENDING, Candidates, Quotas, find_candidates
+from udfs.candidates import INTEREST, NEW, POPULAR, REASONS, SEGMENT, TRENDING, Candidates, Quotas, find_candidates
 from udfs.events import KIND
 from udfs.hashing import hash64
 from udfs.profile import empty_profiles
+from udfs.similar import SIMILAR
 from udfs.tables import find_category, find_item, item_slots
 
 VIEW, CART = KIND["view_item"], KIND["add_to_cart"]

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.unit.bundles import make_tables
 from udfs.blocks import unpack_block
-from udfs.candidates import REASONS, SIMILAR
+from udfs.candidates import REASONS
 from udfs.schemas import load
+from udfs.similar import SIMILAR
 from udfs.values import Heads, Lists, Renderer, join_blocks, recommendation_id
 from udfs.writing import put_decimal, put_long, put_score, spans
 
