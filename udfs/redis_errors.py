@@ -27,7 +27,7 @@ REFUSED = {
     "WRONGPASS": ("Redis refuses the password or the user name", "check redis.url and redis.password"),
     "NOPERM": (
         "Redis does not let this user write here: {}",
-        "the user needs +@connection +@scripting +get +getrange +set on the keys rec:* and profile:*, behind redis.prefix",
+        "the user needs +@connection +@scripting +getrange +set on the keys rec:* and profile:*, behind redis.prefix",
     ),
     "WRONGTYPE": ("a key of ours holds something else in Redis: {}", "delete it, or set redis.prefix to keep apart what others write"),
     "MOVED": ("this Redis is one node of a cluster", "give the address of a proxy that knows the cluster, or of a single server"),
@@ -60,6 +60,11 @@ class RedisRefused(SwerveError):
 
 class ErrorReply(Exception):
     """Redis answered with an error; its text is the argument."""
+
+
+def no_redis() -> RedisRefused:
+    """Make the error for answers that no Redis gives."""
+    return RedisRefused("what answers at redis.url is no Redis", "check redis.url")
 
 
 def code_of(reply: str) -> str:
@@ -98,6 +103,8 @@ def why_to_wait(error: Exception, secrets: tuple[str, ...] = ()) -> tuple[str, s
     RedisRefused
         If it does not pass.
     """
+    if isinstance(error, redis.InvalidResponse):
+        raise no_redis() from None
     text = " ".join(str(error).split())
     for secret in secrets:
         text = text.replace(secret, "********")

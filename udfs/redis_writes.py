@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from udfs.redis_commands import Encoder, Slice, load_script, set_values
 from udfs.redis_connection import connect, secrets_of
-from udfs.redis_errors import ErrorReply, RedisRefused, why_to_wait
+from udfs.redis_errors import ErrorReply, no_redis, why_to_wait
 
 FALLBACK_SECONDS = 60.0
 FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
@@ -115,7 +115,7 @@ class RedisWriter:
 
     def open(self) -> None:
         """Connect and write the fall-backs now; waits as `write` does."""
-        self._patiently(lambda: self._ready(), "the fall-backs wait")
+        self._patiently(self._ready, "the fall-backs wait")
 
     def close(self) -> None:
         """Disconnect."""
@@ -156,7 +156,7 @@ class RedisWriter:
             for sent, replies in self._exchange(self._encoder.slices(users, versions, values, profiles, done)):
                 ones, zeros = replies.count(b":1\r\n"), replies.count(b":0\r\n")
                 if ones + zeros != sent.upto - done:
-                    raise _no_redis()
+                    raise no_redis()
                 written, done = written + ones, sent.upto
 
         retries = self._patiently(send_rest, lambda: f"{len(users) - done} users wait") if users else 0
@@ -198,7 +198,7 @@ class RedisWriter:
     def _all_well(self, command: Slice) -> None:
         for sent, replies in self._exchange([command]):
             if replies != sent.reply:
-                raise _no_redis()
+                raise no_redis()
 
     def _exchange(self, slices: Iterable[Slice]) -> Iterator[tuple[Slice, bytes]]:
         """Send slices and give the replies to each.
@@ -219,13 +219,13 @@ class RedisWriter:
 
     def _receive(self, buffer: bytearray, size: int) -> bytes:
         """Take `size` bytes of replies, none of which holds a dash; an error begins with one."""
-        socket = self._connection._sock  # noqa: SLF001 - redis-py's parser takes longer than Redis
+        socket = self._connection._sock  # redis-py's parser takes longer than Redis
         while b"-" not in buffer and len(buffer) < size:
             _more(socket, buffer)
         if b"-" in buffer:
             start = buffer.index(b"-") + 1
             if start > 1 and buffer[start - 2] != NEWLINE:
-                raise _no_redis()
+                raise no_redis()
             while (end := buffer.find(b"\r\n", start)) < 0:
                 _more(socket, buffer)
             raise ErrorReply(buffer[start:end].decode(errors="replace"))
@@ -238,10 +238,6 @@ class RedisWriter:
         if connection is not None:
             connection.disconnect()
             self._pool.release(connection)
-
-
-def _no_redis() -> RedisRefused:
-    return RedisRefused("what answers at redis.url is no Redis", "check redis.url")
 
 
 def _more(socket: Any, buffer: bytearray) -> None:

@@ -119,7 +119,11 @@ def _print(document: Mapping[str, Any]) -> None:
 
 def _facts(value: Mapping[str, Any], profile: Mapping[str, Any] | None, ttl: int | None) -> list[tuple[str, str]]:
     segment, model = value["segment"], value["model"]
-    facts = [("surface", value["surface"]), ("segment", f"{segment['name']} ({segment['id']})"), ("model", f"{model['name']} {model['version']}")]
+    facts = [
+        ("surface", value["surface"]),
+        ("segment", f"{segment['name']} ({segment['id']})"),
+        ("model", f"{model['name']} {model['version']}"),
+    ]
     if profile:
         facts.append(("event", f"{_time(value['event_time'])}, number {profile['n_events']:,} of hers"))
     age = f"{_time(value['generated_at'])}, {_span(time.time() - value['generated_at'] / 1000)} ago"

@@ -161,7 +161,7 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, password: str | None)
     until = time.monotonic() + WAIT_SECONDS
     while process.poll() is None:
         server = _ask(port, password)
-        if server and server.get("process_id") == process.pid:
+        if server and server.get("process_id") == process.pid and not server.get("loading"):
             return str(server["run_id"])
         if time.monotonic() > until:
             process.kill()
@@ -174,7 +174,7 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, password: str | None)
 def _ask(port: int, password: str | None) -> dict[str, Any] | None:
     try:
         with redis.Redis(port=port, password=password, socket_connect_timeout=1, socket_timeout=1) as client:
-            return dict(client.info("server"))
+            return dict(client.info())
     except redis.RedisError:
         return None
 
