@@ -123,3 +123,9 @@ def make_profiles(
     profiles = empty_profiles(users)
     Updater(make_segments(categories)).apply(profiles, log, latest_only=True)
     return profiles
+
+
+def set_category(profile: NDArray[np.void], place: int, name: str, short: Sequence[int], long: Sequence[int]) -> None:
+    """Give a profile an entry with counts by pane."""
+    entry = profile["categories"][0, place : place + 1]
+    entry["category"], entry["short"], entry["long"] = category_hash(name), short, long

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.unit.bundles import category_hash, make_profiles, make_tables
+from tests.unit.bundles import category_hash, make_profiles, make_tables, set_category
 from udfs.candidates import INTEREST, NEW, POPULAR, REASONS, SEGMENT, TRENDING, Candidates, Quotas, find_candidates
 from udfs.events import KIND
 from udfs.hashing import hash64
@@ -107,7 +107,7 @@ def test_sources_come_in_order_and_an_item_keeps_its_first() -> None:
         popular=np.array([3, 4, -1], np.int32),
     )
     profile = looked_at(("i0", VIEW, 1))
-    profile["categories"][0, 0] = (category_hash("c0"), 0, [1, 0, 0, 0, 0, 0], [1, 0, 0, 0])
+    set_category(profile, 0, "c0", [1, 0, 0, 0, 0, 0], [1, 0, 0, 0])
     found = candidates_of(tables, profile)
     assert found.item[0, :6].tolist() == [5, 7, 1, 2, 3, 4]
     assert found.source[0, :6].tolist() == [SIMILAR, INTEREST, SEGMENT, TRENDING, NEW, POPULAR]
@@ -119,8 +119,8 @@ def test_the_focus_is_the_first_of_her_categories() -> None:
     rows = {int(category): row for row, category in enumerate(tables.categories)}
     tables.category_items[rows[category_hash("c0")], 0], tables.category_items[rows[category_hash("c1")], 0] = 2, 3
     profile = looked_at()
-    profile["categories"][0, 0] = (category_hash("c0"), 0, [9, 0, 0, 0, 0, 0], [9, 0, 0, 0])
-    profile["categories"][0, 1] = (category_hash("c1"), 0, [1, 0, 0, 0, 0, 0], [1, 0, 0, 0])
+    set_category(profile, 0, "c0", [9, 0, 0, 0, 0, 0], [9, 0, 0, 0])
+    set_category(profile, 1, "c1", [1, 0, 0, 0, 0, 0], [1, 0, 0, 0])
     assert candidates_of(tables, profile).item[0, :2].tolist() == [2, 3]
     profile["focus"] = category_hash("c1")
     assert candidates_of(tables, profile).item[0, :2].tolist() == [3, 2]

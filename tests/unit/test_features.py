@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.bundles import category_hash, make_profiles, make_tables
+from tests.unit.bundles import category_hash, make_profiles, make_tables, set_category
 from udfs.candidates import Quotas, find_candidates
 from udfs.features import FEATURES, columns, compute_features
 from udfs.hashing import hash64
@@ -54,8 +54,8 @@ def test_item_and_user() -> None:
     profile["focus"], profile["device"], profile["shifts"], profile["shift_time"] = category_hash("c0"), 2, 1, 50
     profile["n_events"], profile["visit_events"], profile["price_sum"], profile["price_n"] = 9, 3, 58.0, 2
     profile["counts"][0, [2, 5, 8]] = (6, 2, 1)
-    profile["categories"][0, 0] = (category_hash("c0"), 0, [1, 2, 0, 0, 0, 0], [4, 0, 0, 0])
-    profile["categories"][0, 1] = (category_hash("c1"), 0, [0, 0, 1, 0, 0, 0], [0, 0, 0, 12])
+    set_category(profile, 0, "c0", [1, 2, 0, 0, 0, 0], [4, 0, 0, 0])
+    set_category(profile, 1, "c1", [0, 0, 1, 0, 0, 0], [0, 0, 0, 12])
     values = named(tables, profile)
     expected = {
         "category_short": 0.75,
@@ -86,7 +86,7 @@ def test_item_and_user() -> None:
 def test_where_nothing_is_known_it_is_nought() -> None:
     tables, profile = one_item(6, log_price=np.zeros(8, np.float32), item_category=np.zeros(8, np.uint32))
     profile["items_n"] = 0
-    profile["categories"][0, 0] = (category_hash("c0"), 0, [1] * 6, [1] * 4)
+    set_category(profile, 0, "c0", [1] * 6, [1] * 4)
     values = named(tables, profile)
     item = {"popularity", "category_popularity", "trend", "conversion", "is_new"}
     assert {name for name, value in values.items() if value} <= item
