@@ -17,7 +17,7 @@ SHORT_PANES, LONG_PANES = 6, 4
 COUNT_GROUPS = 10
 
 ITEM = np.dtype([("item", "<u8"), ("kind", "u1"), ("visit", "u1")])
-CATEGORY = np.dtype([("category", "<u4"), ("evidence", "<i2"), ("short", "u1", SHORT_PANES), ("long", "<u2", LONG_PANES)])
+CATEGORY = np.dtype([("category", "<u4"), ("own", "<i2"), ("evidence", "<i2"), ("short", "u1", SHORT_PANES), ("long", "<u2", LONG_PANES)])
 
 _HEADER = [
     ("version", "u1"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from udfs.events import COUNT_GROUP, GOES_TO_RING, IS_INTEREST, KIND
 from udfs.profile import BOUGHT, CATEGORIES, LONG_PANES, PROFILE, RING, SEEN, SHORT_PANES
 from udfs.segments import COLD_START, SegmentModel, choose
-from udfs.shift import ADOPTED, NOTHING, SHIFTED, observe
+from udfs.shift import ADOPTED, NOTHING, SHIFTED, begin_entry, begin_visit, observe
 from udfs.windows import LONG_PANE_MS, SHORT_PANE_MS, advance, in_window, long_count
 
 VISIT_GAP_MS = 1_800_000
@@ -161,7 +161,7 @@ def _apply(  # type: ignore[no-untyped-def]
         _trade(profile, event)
         if GOES_TO_RING[kind] and event.item != 0:
             _push(profile, event.item, kind)
-        outcome = _interest(profile, event.category, t) if IS_INTEREST[kind] and event.category != 0 else NOTHING
+        outcome = _interest(profile, event.category, kind, t) if IS_INTEREST[kind] and event.category != 0 else NOTHING
         if outcome == SHIFTED:
             counters[_SHIFTS] += 1
 
@@ -222,13 +222,11 @@ def _fire_all(profiles, due):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)
 def _begin(profile, t):  # type: ignore[no-untyped-def]
     """Start a visit if there was a gap, and move time on."""
-    if profile.n_events == 0 or t > profile.last_time + VISIT_GAP_MS:
+    starts = profile.n_events == 0 or t > profile.last_time + VISIT_GAP_MS
+    if starts:
         profile.visits += 1
         profile.visit_start = t
         profile.visit_events = 0
-        profile.focus = 0
-        for k in range(CATEGORIES):
-            profile.categories[k].evidence = 0
     if profile.n_events == 0:
         profile.first_time = t
         profile.last_time = t
@@ -238,6 +236,8 @@ def _begin(profile, t):  # type: ignore[no-untyped-def]
     else:
         profile.first_time = min(profile.first_time, t)
     profile.clock = max(profile.clock, t)
+    if starts:
+        begin_visit(profile)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -295,10 +295,10 @@ def _push(profile, item, kind):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _interest(profile, category, t):  # type: ignore[no-untyped-def]
+def _interest(profile, category, kind, t):  # type: ignore[no-untyped-def]
     c = _entry(profile, category)
     in_short = in_window(t, profile.last_time, SHORT_PANE_MS, SHORT_PANES)
-    outcome = observe(profile, c, t) if in_short else NOTHING
+    outcome = observe(profile, c, kind, t) if in_short else NOTHING
     entry = profile.categories[c]
     if in_short:
         place = (t // SHORT_PANE_MS) % SHORT_PANES
@@ -324,11 +324,12 @@ def _entry(profile, category):  # type: ignore[no-untyped-def]
         if profile.categories[k].category != profile.focus and count < least:
             least, c = count, k
     entry = profile.categories[c]
-    entry.category, entry.evidence = category, 0
+    entry.category = category
     for j in range(SHORT_PANES):
         entry.short[j] = 0
     for j in range(LONG_PANES):
         entry.long[j] = 0
+    begin_entry(profile, c)
     return c
 
 

@@ -29,12 +29,13 @@ class Category:
     """One entry of the categories: evidence for it as the next focus, and its counts by pane."""
 
     category: int = 0
+    own: int = 0
     evidence: int = 0
     short: list[int] = field(default_factory=lambda: [0] * SHORT_PANES)
     long: list[int] = field(default_factory=lambda: [0] * LONG_PANES)
 
     def clear(self) -> None:
-        self.category = self.evidence = 0
+        self.category = self.own = self.evidence = 0
         self.short = [0] * SHORT_PANES
         self.long = [0] * LONG_PANES
 
@@ -80,7 +81,7 @@ class Profile:
             counts=self.counts[:],
             items=self.items[:],
             bought=self.bought[:],
-            categories=[Category(entry.category, entry.evidence, entry.short[:], entry.long[:]) for entry in self.categories],
+            categories=[Category(entry.category, entry.own, entry.evidence, entry.short[:], entry.long[:]) for entry in self.categories],
             seen=self.seen[:],
         )
 
@@ -91,18 +92,18 @@ class Profile:
                 return index
         return -1
 
-    def take_entry(self, category: int) -> int:
-        """Step 11: the entry of a category, which takes one if it has none."""
+    def take_entry(self, category: int) -> tuple[int, bool]:
+        """Step 11: the entry of a category, which takes one if it has none; and whether it did."""
         index = self.entry_of(category)
         if index >= 0:
-            return index
+            return index, False
         index = self.entry_of(0)
         if index < 0:
             candidates = [i for i in range(CATEGORIES) if self.categories[i].category != self.focus]
             index = min(candidates, key=lambda i: (sum(self.categories[i].long), i))
         self.categories[index].clear()
         self.categories[index].category = category
-        return index
+        return index, True
 
 
 def in_short_window(profile: Profile, t: int) -> bool:
@@ -136,15 +137,14 @@ def fire(profile: Profile) -> None:
     profile.cart_deadline = 0
 
 
-def begin_visit(profile: Profile, event: Event) -> None:
-    """Step 5."""
+def begin_visit(profile: Profile, event: Event) -> bool:
+    """Step 5; tells whether a visit starts."""
     if profile.n_events == 0 or event.time > profile.last_time + VISIT_GAP:
         profile.visits += 1
         profile.visit_start = event.time
         profile.visit_events = 0
-        profile.focus = 0
-        for entry in profile.categories:
-            entry.evidence = 0
+        return True
+    return False
 
 
 def advance(profile: Profile, t: int) -> None:

@@ -54,8 +54,10 @@ class User:
             self.too_late += 1
             return
         focus_before = profile.focus
-        steps.begin_visit(profile, event)
+        starts = steps.begin_visit(profile, event)
         steps.advance(profile, event.time)
+        if starts:
+            shift.begin_visit(profile)
         steps.count(profile, event)
         steps.trade(profile, event)
         steps.push_item(profile, event)
@@ -73,8 +75,10 @@ class User:
         """Step 11."""
         if not event.is_interest or event.category == 0:
             return ""
-        c = self.profile.take_entry(event.category)
-        outcome = shift.observe(self.profile, c, event.time) if steps.in_short_window(self.profile, event.time) else ""
+        c, taken = self.profile.take_entry(event.category)
+        if taken:
+            shift.begin_entry(self.profile, c)
+        outcome = shift.observe(self.profile, c, event) if steps.in_short_window(self.profile, event.time) else ""
         steps.count_interest(self.profile, c, event.time)
         return outcome
 
