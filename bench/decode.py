@@ -1,14 +1,14 @@
-"""Decoding events: our kernel beside a columnar reader of container blocks and a reader of records. ``python -m bench.decode``."""
+"""Decoding events: our kernel beside a columnar reader of container blocks and a reader of records."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import fastavro
 import polars as pl
@@ -76,11 +76,13 @@ def by_polars_else_fastavro(values: Sequence[bytes]) -> int:
         return by_fastavro(values)
 
 
-def measure(events: int, rounds: int, bad: float) -> dict[str, float]:
+def run(say: Callable[[str], None], *, events: int = 100_000, rounds: int = 7, bad: float = 0.001) -> dict[str, Any]:
     """Time every way in turns, so that what else the machine does hits all of them.
 
     Parameters
     ----------
+    say
+        Told what is being done.
     events
         Events of the simulated archive.
     rounds
@@ -91,8 +93,9 @@ def measure(events: int, rounds: int, bad: float) -> dict[str, float]:
     Returns
     -------
     dict
-        Events a second of processor time, by way.
+        ``events_per_second`` of processor time, by way, and what was measured.
     """
+    say(f"simulate {events:,} events")
     latest = int(time.time() * 1000)
     with tempfile.TemporaryDirectory() as folder:
         simulate(Path(folder) / "archive", events, max(1, events // 20), 2000, 1)
@@ -113,17 +116,19 @@ def measure(events: int, rounds: int, bad: float) -> dict[str, float]:
             "polars or fastavro, values, some bad": lambda: sum(map(by_polars_else_fastavro, damaged)),
             "collapse: read, decode, group": lambda: sum(collapse.chunks([chunk], latest).events for chunk in chunks),
         }
+        say(f"time {len(ways)} ways of decoding them, {rounds} times each")
         best = dict.fromkeys(ways, float("inf"))
         for turn in range(rounds + 1):
-            for name, run in ways.items():
+            for name, decode in ways.items():
                 started = time.process_time()
-                found = run()
+                found = decode()
                 spent = time.process_time() - started
                 if "some bad" not in name:
                     assert found == total, f"{name} found {found} of {total} events"
                 if turn:
                     best[name] = min(best[name], spent)
-    return {name: total / spent for name, spent in best.items()}
+    speeds = {name: round(total / spent) for name, spent in best.items()}
+    return {"events_per_second": speeds, "events": total, "batch": BATCH, "bad": bad}
 
 
 def _values(decoder: Decoder, blocks: Sequence[Block], latest: int) -> list[bytes]:
@@ -131,26 +136,3 @@ def _values(decoder: Decoder, blocks: Sequence[Block], latest: int) -> list[byte
     decoded = decoder.blocks(SCHEMA, blocks, latest)
     data = decoded.data.tobytes()
     return [FRAMING + data[start:end] for start, end in zip(decoded.starts.tolist(), decoded.ends.tolist(), strict=True)]
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--bad", type=float, default=0.001, help="share of values that are cut short, where some are")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    result = measure(given.events, given.rounds, given.bad)
-    if given.json:
-        print(json.dumps({name: round(speed) for name, speed in result.items()}))
-        return
-    slowest = min(result.values())
-    print(f"{given.events:,} simulated events in batches of {BATCH:,}; where some are bad, {given.bad:.1%} are")
-    print(f"{'':38} {'events/s':>12} {'times':>7}")
-    for name, speed in result.items():
-        print(f"{name:38} {speed:12,.0f} {speed / slowest:7.1f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,10 @@
-"""What ranking a user costs, by stage, with a bundle trained on a simulated shop. ``python -m bench.rank``."""
+"""What ranking a user costs, by stage, with a bundle trained on a simulated shop."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -57,34 +56,45 @@ def measure(ranker: Ranker, profiles: NDArray[np.void], users: int, rounds: int)
     return {stage: round(median(each), 2) for stage, each in spent.items()}
 
 
-def main() -> None:
-    """Train, measure, print one JSON document."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000, help="events of the simulated shop")
-    parser.add_argument("--items", type=int, default=5_000, help="its items")
-    parser.add_argument("--users", type=int, default=256, help="users in a batch")
-    parser.add_argument("--candidates", type=int, default=100, help="items scored for a user")
-    parser.add_argument("--rounds", type=int, default=40, help="batches timed")
-    chosen = parser.parse_args()
+def run(
+    say: Callable[[str], None], *, events: int = 100_000, items: int = 5_000, batch: int = 256, candidates: int = 100, rounds: int = 40
+) -> dict[str, Any]:
+    """Train a bundle and time rankings with it.
+
+    Parameters
+    ----------
+    say
+        Told what is being done.
+    events, items
+        Size of the simulated shop.
+    batch
+        Users in a batch.
+    candidates
+        Items scored for a user.
+    rounds
+        Batches timed.
+
+    Returns
+    -------
+    dict
+        ``microseconds_a_user`` by stage, and what was measured.
+    """
     with tempfile.TemporaryDirectory() as folder:
         archive, out = Path(folder) / "archive", Path(folder) / "model" / "1"
-        simulate(archive, chosen.events, max(100, chosen.events // 20), chosen.items, SEED)
+        say(f"simulate {events:,} events and train on them")
+        simulate(archive, events, max(100, events // 20), items, SEED)
         train(archive, out, SEED)
-        ranker = Ranker(Bundle.open(out), chosen.candidates)
+        ranker = Ranker(Bundle.open(out), candidates)
         history = read_history(archive)
         wanted = np.zeros(len(history.events), np.bool_)
         wanted[np.random.default_rng(SEED).integers(0, len(wanted), min(20_000, len(wanted)))] = True
         profiles, _ = follow(history.events, history.users, ranker.bundle.segments, wanted)
         found = ranker.stages(profiles[:2_000])[0]
-        document = {
-            "microseconds_a_user": measure(ranker, profiles, chosen.users, chosen.rounds),
-            "candidates": chosen.candidates,
+        say(f"rank {rounds} batches of {batch} users")
+        return {
+            "microseconds_a_user": measure(ranker, profiles, batch, rounds),
+            "candidates": candidates,
             "filled": round(float(found.filled.mean()), 1),
             "items": len(ranker.tables.item_hash),
-            "users_a_batch": chosen.users,
+            "users_a_batch": batch,
         }
-    print(json.dumps(document, indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,13 @@
-"""Writing recommendations to Redis: our writer beside redis-py's pipeline with the same script. ``python -m bench.redis_writes``."""
+"""Writing recommendations to Redis: our writer beside redis-py's pipeline with the same script."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import redis
@@ -75,29 +74,30 @@ def _timed(write: Callable[[], None]) -> tuple[float, float]:
     return time.process_time() - client, time.perf_counter() - wall
 
 
-def main() -> None:
-    """Measure on a server of our own and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=500, help="in a batch")
-    parser.add_argument("--batches", type=int, default=40)
-    parser.add_argument("--value-bytes", type=int, default=2000)
-    parser.add_argument("--profile-bytes", type=int, default=400)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+def run(
+    say: Callable[[str], None], *, batch: int = 500, batches: int = 40, value_bytes: int = 2000, profile_bytes: int = 400
+) -> dict[str, Any]:
+    """Measure on a server of our own.
+
+    Parameters
+    ----------
+    say
+        Told what is being done.
+    batch, batches
+        Users in a batch, and how many each writer writes.
+    value_bytes, profile_bytes
+        Size of a recommendation and of a profile.
+
+    Returns
+    -------
+    dict
+        ``microseconds_a_user`` by writer, and what was measured.
+    """
     with tempfile.TemporaryDirectory() as folder:
         server = start_redis(Path(folder))
         try:
-            result = measure(server.url, given.users, given.batches, given.value_bytes, given.profile_bytes)
+            say(f"write {batches} batches of {batch} users with each writer")
+            spent = measure(server.url, batch, batches, value_bytes, profile_bytes)
         finally:
             server.stop()
-    if given.json:
-        print(json.dumps(result))
-        return
-    print(f"{given.users} users a batch, {given.value_bytes} bytes of JSON and {given.profile_bytes} of profile each; µs a user")
-    print(f"{'':20} {'client':>8} {'wall':>8}")
-    for name, spent in result.items():
-        print(f"{name:20} {spent['client']:8.2f} {spent['wall']:8.2f}")
-
-
-if __name__ == "__main__":
-    main()
+    return {"microseconds_a_user": spent, "users_a_batch": batch, "value_bytes": value_bytes, "profile_bytes": profile_bytes}

@@ -30,6 +30,7 @@ COMMANDS = {
     "replay": "replay",
     "show": "show",
     "stop": "stop",
+    "bench": "bench",
     "config": "config",
     "check": "check",
 }
