@@ -98,19 +98,28 @@ def test_an_address_that_is_none_is_refused_without_being_quoted(url: str) -> No
     assert caught.value.__suppress_context__
 
 
-def test_something_else_than_redis_is_told_as_such() -> None:
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n", "is no Redis"),
+        # A server without AUTH quotes what it was asked.
+        (b"-ERR unknown command `AUTH`, with args beginning with: `hu/sh`, \r\n", r"refuses to write.*`\*+`"),
+    ],
+)
+def test_an_answer_that_no_redis_of_ours_gives(answer: bytes, says: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(1 << 16)
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n")
+                connection.sendall(answer)
                 connection.recv(1 << 16)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        port = listener.getsockname()[1]
-        with RedisWriter(Target(f"redis://127.0.0.1:{port}/0")) as writer, pytest.raises(RedisRefused, match="no Redis"):
+        url = f"redis://:hu%2Fsh@127.0.0.1:{listener.getsockname()[1]}/0"
+        with RedisWriter(Target(url)) as writer, pytest.raises(RedisRefused, match=says) as caught:
             writer.open()
         thread.join()
+    assert "hu/sh" not in str(caught.value)

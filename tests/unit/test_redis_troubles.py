@@ -165,6 +165,17 @@ def test_a_server_that_is_not_there_yet_is_waited_for(start: Start) -> None:
     assert trouble.messages[0].startswith("Redis does not answer: Error 111")
 
 
+def test_a_server_that_came_back_empty_has_the_fallbacks_with_the_first_write(start: Start) -> None:
+    server = start()
+    with RedisWriter(Target(server.url), {"rec:default:home": b"all"}, on_wait=lambda _: None) as writer:
+        writer.open()
+        server.kill()
+        start(server.port)
+        put(writer, ["ana"], (1, 1))
+    with redis.Redis.from_url(server.url) as client:
+        assert client.get("rec:default:home") == b"all"
+
+
 def test_a_server_that_loads_its_data_is_waited_for(start: Start) -> None:
     server = start(rdbcompression="no")
     with redis.Redis.from_url(server.url) as client:
