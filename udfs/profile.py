@@ -54,6 +54,7 @@ PROFILE = np.dtype(
 )
 HEADER_BYTES = int(np.dtype(_HEADER).itemsize)
 SEEN_BYTES = 6
+_PRESENT = bytes([VERSION])
 _ITEMS, _BOUGHT, _CATEGORIES, _SEEN = (int(PROFILE.fields[name][1]) for name in ("items", "bought", "categories", "seen"))  # type: ignore[index]
 #: Longest stored record: the header, how many categories are used, and all rings full.
 MAX_BYTES = HEADER_BYTES + 1 + RING * ITEM.itemsize + BOUGHT * 4 + CATEGORIES * CATEGORY.itemsize + SEEN * SEEN_BYTES
@@ -131,7 +132,7 @@ def unpack_profiles(packed: Sequence[bytes]) -> NDArray[np.void]:
     profiles = np.zeros(n, PROFILE)
     if n == 0:
         return profiles
-    current = [record if record[:1] == b"\x01" else upgrade(record) for record in packed]
+    current = [record if record[:1] == _PRESENT else upgrade(record) for record in packed]
     ends = np.cumsum(np.fromiter(map(len, current), np.int64, n))
     bad = _unpack(np.frombuffer(b"".join(current), np.uint8), ends, profiles.view(np.uint8).reshape(n, PROFILE.itemsize), profiles)
     if bad >= 0:
