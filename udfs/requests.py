@@ -59,6 +59,12 @@ def unpack_requests(blocks: Iterable[bytes | memoryview]) -> Requests:
     return users, np.array(reasons, np.uint8), unpack_profiles(packed)
 
 
+def stands(request: bytes, profile: np.void) -> bool:
+    """Tell whether a request is the last of its user: her profile has seen no event and fired no deadline since that asks."""
+    then = unpack_requests([request])[2][0]
+    return all(bool(then[field] == profile[field]) for field in ("clock", "n_events", "cart_deadline"))
+
+
 def latest_of_each_user(users: list[bytes], reasons: NDArray[np.uint8], profiles: NDArray[np.void]) -> Requests:
     """Keep the last request of each user: an older one would be overwritten in Redis at once."""
     last = {user: position for position, user in enumerate(users)}

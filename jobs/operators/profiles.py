@@ -38,6 +38,7 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._settings = settings
         self._end_time = END_OF_TIME if end_time is None else end_time
         self._slot_ms = SLOT_MS if end_time is None else REPLAY_SLOT_MS
+        self._asks_always = settings.rank.on == "every_event"
         self._hold_back = settings.rank.hold_back if settings.rank.hold_back is not None else end_time is not None
 
     @staticmethod
@@ -77,6 +78,8 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
         armed = profiles["cart_deadline"] != 0
         applied = self._updater.apply(profiles, payload.events, latest_only=self._settings.rank.latest_only or self._hold_back)
         kernel = time.time_ns()
+        if self._hold_back and self._asks_always and applied.counters["too_late"]:
+            self._hold_before_late(users, profiles, applied)
         grown = self._cache.write(users, profiles) - size
         self._register(users, profiles, ~armed, ctx)
         written = time.time_ns()
@@ -142,7 +145,7 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
             asking = [users[i] for i in applied.requests_user.tolist()]
             if not self._hold_back:
                 yield Row(row(Tag.REQUESTS, pack_requests(asking, applied.requests_reason, applied.requests_profile)))
-            elif self._settings.rank.on != "every_event":
+            elif not self._asks_always:
                 self._hold(asking, applied)
         if len(applied.changes):
             yield Row(row(Tag.SEGMENTS, pack_changes(users, applied.changes, self._bundle.version)))
@@ -157,14 +160,34 @@ class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
             }
         )
 
+    def _hold_before_late(self, users: list[bytes], profiles: NDArray[np.void], applied: Applied) -> None:
+        """Keep the requests before events that were too late: these change a profile (it has seen them) and ask for nothing."""
+        import numpy as np
+
+        from udfs.requests import pack_requests, stands
+
+        last = self._cache.read(users).profiles
+        last[applied.requests_user] = applied.requests_profile
+        for i in (last["seen_n"] != profiles["seen_n"]).nonzero()[0].tolist():
+            there = self._pending.get(users[i].decode())
+            if there is None or not stands(there, last[i]):
+                self._pending.put(users[i].decode(), pack_requests([users[i]], np.array([EVENT], np.uint8), last[i : i + 1]))
+
     def _release(self) -> Iterator[Row]:
         """Ask for every user's ranking once: her last request carries her profile as it then was."""
-        from udfs.requests import request_of
+        from udfs.profile import unpack_profiles
+        from udfs.requests import request_of, stands
 
-        if self._settings.rank.on == "every_event":
-            held = (request_of(user.encode(), EVENT, packed) for user, packed in self._profiles.items())
+        pending = dict(self._pending.items())
+        if self._asks_always:
+            held = (
+                pending[user]
+                if user in pending and stands(pending[user], unpack_profiles([packed])[0])
+                else request_of(user.encode(), EVENT, packed)
+                for user, packed in self._profiles.items()
+            )
         else:
-            held = (packed for _, packed in self._pending.items())
+            held = (packed for packed in pending.values())
         batch: list[bytes] = []
         for request in held:
             batch.append(request)
