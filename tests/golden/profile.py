@@ -1,4 +1,4 @@
-"""Golden bytes of the stored profile: one record with a value of its own in every field, and the bytes it has had since the version came out.
+"""Golden bytes of the stored profile: one with a value of its own in every field, and the bytes it has had since the version came out.
 
 A file here is never changed. A new version gets one of its own: `python -m tests.golden.profile` prints that of the present one.
 """
