@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tests.oracle import logs
 from tests.oracle.archive import Log
 from tests.oracle.compare import assert_profiles_equal, profile_differences
-from tests.oracle.constants import CART_DELAY, LONG_PANE, LONG_PANES, SEEN
+from tests.oracle.constants import CART_DELAY, LONG_PANE, LONG_PANES, SEEN, VISIT_GAP
 from tests.oracle.events import Event
 from tests.oracle.hashes import event_id_hash
 from tests.oracle.run import OracleResult, run_log
@@ -177,6 +178,28 @@ def test_a_deadline_fires_when_time_has_passed_it_and_not_at_it(wait: int, fires
         assert_same(oracle_of(log, rank_on="triggers"), kernel)
         assert kernel.profile("u")["abandoned"] == fires
         assert [reasons for _, reasons, _ in kernel.requests] == [4, 32][: 1 + fires]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_more_categories_than_entries(seed: int) -> None:
+    """Entries are taken from categories that are least visited, but never from the focus."""
+    choice, now, trail = random.Random(seed), logs.START, []
+    for n in range(500):
+        now += choice.choice([5_000, 60_000, 60_000, 500_000, VISIT_GAP + 1, LONG_PANE // 3])
+        category = logs.CATEGORIES[min(int(choice.expovariate(0.2)), 13)]
+        trail.append(replace(VIEW, event_name=choice.choice(["view_item", "search"]), time=now, event_id=n + 1, category=category))
+    kernel = kernel_of(trail)
+    assert_same(oracle_of(trail), kernel)
+    assert (kernel.profile("u")["categories"]["category"] != 0).all()
+
+
+@pytest.mark.parametrize("n", [255, 256, 65_536])
+def test_counters_stop_at_their_greatest_value(n: int) -> None:
+    trail = [replace(VIEW, event_id=k + 1, time=VIEW.time + k // 300, event_name="search") for k in range(n)]
+    kernel = kernel_of(trail, rank_on="triggers", every=10**6)
+    assert_same(oracle_of(trail, rank_on="triggers", every=10**6), kernel)
+    assert kernel.profile("u")["categories"]["short"].max() == 255
+    assert kernel.profile("u")["categories"]["long"].max() == kernel.profile("u")["counts"].max() == min(n, 65_535)
 
 
 def test_without_consent_there_is_no_profile() -> None:
