@@ -107,6 +107,17 @@ class Bundle:
             return f"new:{DEVICES[segment - COLD_START]}"
         return "unknown"
 
+    def category_name(self, category: int) -> str:
+        """Name a category; one that the bundle does not know keeps its hash.
+
+        Parameters
+        ----------
+        category
+            Its hash.
+        """
+        key = f"{category:08x}"
+        return self.manifest.categories.get(key, key)
+
     def segment_ids(self) -> list[int]:
         """Give the ids of all segments, cold start last."""
         return segment_ids(len(self.manifest.segments))

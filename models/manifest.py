@@ -27,6 +27,8 @@ class Manifest:
         Names in the order of the ranker's columns.
     segments
         Names of the segments 0..S-1.
+    categories
+        Names of categories by hash, eight hexadecimal digits.
     training
         Where it comes from: archive, events, users, items, seed, `from` and `until` in ms.
     metrics
@@ -46,6 +48,7 @@ class Manifest:
     created_at: int
     features: tuple[str, ...]
     segments: tuple[str, ...]
+    categories: dict[str, str] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +81,7 @@ class Manifest:
                 created_at=int(document["created_at"]),
                 features=_texts(document["features"]),
                 segments=_texts(document["segments"]),
+                categories={_text(key): _text(value) for key, value in document.get("categories", {}).items()},
                 training=dict(document.get("training", {})),
                 metrics=dict(document.get("metrics", {})),
                 tables=dict(document.get("tables", {})),

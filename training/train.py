@@ -133,6 +133,7 @@ def train(archive: Path, out: Path, seed: int = 0, progress: Progress | None = N
         created_at=int(times.max()),
         features=FEATURES,
         segments=name_segments(segments, names),
+        categories={f"{category:08x}": names[category] for category in tables.categories.tolist() if category in names},
         training={
             "archive": archive.resolve().name,
             "events": len(times),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from udfs.candidates import REASONS
+from udfs.errors import SwerveError
 from udfs.events import KINDS
 from udfs.profile import RING
 from udfs.rank import Ranker
@@ -32,12 +34,15 @@ def explain_ranking(ranker: Ranker, user: bytes, profile: NDArray[np.void]) -> d
     -------
     dict
         Ready for JSON: `segment`, `model`, `ring` (what she looked at, newest first), `candidates` in the order they were found (each with
-        source, anchor, features, score, and `place` in the list or why it has none), `skipped`, `rules`, and `items` as they are shown.
+        source, anchor, features, score, `place` in the list, and whether diversity left it out or held it back), `skipped`, `rules`, and
+        `items` as they are shown.
     """
     found, rows, scores, chosen = ranker.stages(profile)
     tables, names = ranker.tables, ranker.bundle.scorer.features
     places = {position: place for place, position in enumerate(chosen.position[0].tolist()) if position >= 0}
     held_back = chosen.held_back[0].tolist()
+    # Who stands before the last one that was chosen for its score, and has no place, had too many of its category before it.
+    last = max(((-float(scores[k]), k) for k, place in places.items() if not held_back[place]), default=(-np.inf, -1))
     candidates = []
     for k in range(int(found.filled[0])):
         source, anchor, place = int(found.source[0, k]), int(found.anchor[0, k]), places.get(k)
@@ -49,6 +54,7 @@ def explain_ranking(ranker: Ranker, user: bytes, profile: NDArray[np.void]) -> d
                 "score": float(scores[k]) if finite else None,
                 "place": place,
                 "held_back": place is not None and held_back[place],
+                "left_out": place is None and finite and (-float(scores[k]), k) < last,
                 "features": dict(zip(names, rows[k].tolist(), strict=True)),
             }
         )
@@ -64,6 +70,41 @@ def explain_ranking(ranker: Ranker, user: bytes, profile: NDArray[np.void]) -> d
         "candidates": candidates,
         "items": [candidates[position]["item_id"] for position in places],
     }
+
+
+def compare_value(ranker: Ranker, user: bytes, profiles: NDArray[np.void], stored: bytes) -> dict[str, Any]:
+    """Rank a user again and hold the value against the one that is stored.
+
+    Parameters
+    ----------
+    ranker
+        For the surface that the value is of, alone.
+    user
+        Her id.
+    profiles : PROFILE[1]
+        Her profile.
+    stored
+        The JSON that is stored.
+
+    Returns
+    -------
+    dict
+        `same`: byte for byte, `generated_at` apart; `differs`: the names of the parts that are not; `stored` and `computed`.
+
+    Raises
+    ------
+    SwerveError
+        What is stored is none of our values.
+    """
+    try:
+        there = json.loads(stored)
+        generated_at = int(there["generated_at"])
+    except (ValueError, TypeError, KeyError):
+        raise SwerveError("what Redis holds for her are no recommendations", "does another program write there?") from None
+    (computed,) = ranker.rank([user], profiles, np.zeros(1, np.uint8), generated_at).values[0]
+    here = json.loads(computed)
+    differs = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+    return {"same": computed == stored, "differs": differs, "stored": there, "computed": here}
 
 
 def _ring(ranker: Ranker, record: Any) -> list[dict[str, Any]]:

@@ -103,6 +103,18 @@ def read_recommendations(
     return None
 
 
+def read_value(client: redis.Redis, user: str, surface: str = "home", prefix: str = "") -> bytes | None:
+    """Read a user's own recommendations as they stand there.
+
+    Parameters
+    ----------
+    client, user, surface, prefix
+        As for `read_recommendations`.
+    """
+    stored = client.get(recommendations_key(user, surface, prefix))
+    return stored if isinstance(stored, bytes) else None
+
+
 def _parsed(key: str, stored: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(stored)

@@ -1,7 +1,7 @@
 """When a shopper swerves: a CUSUM over each category, with a lead that the focus must have had. `docs/semantics.md`, section "Shift".
 
-Sources: E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954); G. Lorden, "Procedures for reacting to a change in distribution",
-Annals of Mathematical Statistics 42 (1971). Why this rule and these constants: `docs/decisions/0003-shift.md`.
+Sources: E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954); G. Lorden, "Procedures for reacting to a change in
+distribution", Annals of Mathematical Statistics 42 (1971). Why this rule and these constants: `docs/decisions/0003-shift.md`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _VIEW = KIND["view_item"]
 @numba.njit(nogil=True, cache=True)
 def fix(x: float) -> int:
     """Write nats in integers of 1/256 nat: sums of integers do not depend on who adds them."""
-    return int(math.floor(256.0 * x + 0.5))
+    return math.floor(256.0 * x + 0.5)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -94,7 +94,7 @@ def observe(profile, c, kind, t):  # type: ignore[no-untyped-def]
     entry.evidence = min(int(entry.evidence) + gain, MOST)
     if entry.evidence < SHIFT_AT:
         return NOTHING
-    outcome = SHIFTED if _rival(profile, c) - (int(entry.own) - int(entry.evidence)) >= LEAD else ADOPTED
+    outcome = SHIFTED if lead(profile, c) >= LEAD else ADOPTED
     if outcome == SHIFTED:
         profile.shifts = min(int(profile.shifts) + 1, 65_535)
         profile.shift_time = t
@@ -106,20 +106,22 @@ def observe(profile, c, kind, t):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
+def lead(profile, c):  # type: ignore[no-untyped-def]
+    """Tell how far the best other entry was ahead of entry `c` before the evidence for `c` began."""
+    rival = -MOST
+    for k in range(CATEGORIES):
+        if k != c and profile.categories[k].category != 0:
+            rival = max(rival, int(profile.categories[k].own))
+    entry = profile.categories[c]
+    return rival - (int(entry.own) - int(entry.evidence))
+
+
+@numba.njit(nogil=True, cache=True)
 def _own_of_focus(profile):  # type: ignore[no-untyped-def]
     for k in range(CATEGORIES):
         if profile.categories[k].category == profile.focus:
             return int(profile.categories[k].own)
     return MOST
-
-
-@numba.njit(nogil=True, cache=True)
-def _rival(profile, c):  # type: ignore[no-untyped-def]
-    rival = -MOST
-    for k in range(CATEGORIES):
-        if k != c and profile.categories[k].category != 0:
-            rival = max(rival, int(profile.categories[k].own))
-    return rival
 
 
 @numba.njit(nogil=True, cache=True)

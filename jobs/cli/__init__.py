@@ -20,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.failures import explain
+from jobs.cli import failures
 
 COMMANDS = {
     "demo": "demo",
@@ -29,6 +29,7 @@ COMMANDS = {
     "train": "train",
     "replay": "replay",
     "show": "show",
+    "explain": "explain",
     "stop": "stop",
     "bench": "bench",
     "config": "config",
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last place where it can be told in one line
         if os.environ.get("SWERVE_DEBUG"):
             traceback.print_exc()
-        return _fail(*explain(error))
+        return _fail(*failures.explain(error))
     if code == INTERRUPTED:
         return _fail("interrupted", "", INTERRUPTED)
     return code if isinstance(code, int) else 0
