@@ -100,4 +100,3 @@ def _by_user(records: Iterable[dict[str, Any]], users: set[str]) -> dict[str, li
 
 def _share(value: dict[str, Any], category: str, categories: dict[str, str]) -> int:
     return sum(categories.get(item["item_id"]) == category for item in value["items"])
-

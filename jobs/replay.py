@@ -67,7 +67,7 @@ def replay(archive: Index, settings: Settings, progress: Progress | None = None,
     def wait() -> None:
         try:
             result.wait()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by who waits for this thread
             failure.append(error)
 
     waiter = threading.Thread(target=wait, daemon=True)
@@ -93,5 +93,6 @@ def root_cause(error: Any) -> str:
     """Find the line that says why in a Java stack trace that wraps a Python one."""
     lines = [line.strip() for line in str(error).splitlines()]
     causes = [line for line in lines if line.startswith("Caused by: ")]
-    python = [line for line in lines if line and not line.startswith(("at ", "File ", "...", "Caused by", "Traceback")) and "Error: " in line]
+    around = ("at ", "File ", "...", "Caused by", "Traceback")
+    python = [line for line in lines if "Error: " in line and not line.startswith(around)]
     return (python or causes or lines or ["unknown"])[-1].removeprefix("Caused by: ")

@@ -58,12 +58,13 @@ class RunReport:
 
     def stage_seconds(self) -> dict[str, float]:
         """Time by stage, summed over all parallel operators; stages overlap, so the sum is more than `seconds`."""
+        ranks = {name: spent for name, spent in self.ranks.items() if name != "busy_ns"}
         named = {
             "collapse": self.collapse["busy_ns"],
             "profiles.kernel": self.profiles["kernel_ns"],
             "profiles.state": self.profiles["state_ns"],
             "profiles": self.profiles["busy_ns"],
-            **{f"rank.{name.removesuffix('_ns')}": spent for name, spent in self.ranks.items() if name.endswith("_ns") and name != "busy_ns"},
+            **{f"rank.{name.removesuffix('_ns')}": spent for name, spent in ranks.items() if name.endswith("_ns")},
             "rank": self.ranks["busy_ns"],
         }
         return {name: spent / 1e9 for name, spent in named.items()}

@@ -33,7 +33,7 @@ class ArchiveSource:
     """
 
     reader = "chunks"
-    columns = ("`path`", "`partition`", "`offset`", "`size`", "`events`", "`watermark`", "`index`")
+    columns: tuple[str, ...] = ("`path`", "`partition`", "`offset`", "`size`", "`events`", "`watermark`", "`index`")
 
     def __init__(self, index: Index, folder: Path) -> None:
         self.end_time: int | None = index.max_time
@@ -50,21 +50,21 @@ class ArchiveSource:
                 `time` AS TO_TIMESTAMP_LTZ(`watermark`, 3), WATERMARK FOR `time` AS `time` - INTERVAL '0.001' SECOND
             ) WITH ('connector' = 'filesystem', 'path' = '{self._folder.resolve().as_uri()}', 'format' = 'json')""")
         chunks = tables.to_data_stream(tables.sql_query(f"SELECT {', '.join(self.columns)} FROM chunks"))
-        lanes = chunks.key_by(_partition, key_type=Types.INT()).process(_Lane(), output_type=_CHUNK).uid("lanes").name("lanes")  # type: ignore[no-untyped-call]
+        lanes = chunks.key_by(_partition, key_type=Types.INT()).process(_Lane(), output_type=_CHUNK).uid("lanes").name("lanes")
         tables.create_temporary_view(view, tables.from_data_stream(lanes))
 
 
 _CHUNK = Types.ROW_NAMED(
     ["path", "partition", "offset", "size", "events", "watermark", "index"],
     [Types.STRING(), Types.INT(), Types.LONG(), Types.LONG(), Types.INT(), Types.LONG(), Types.INT()],
-)  # type: ignore[no-untyped-call]
+)
 
 
 def _partition(chunk: Row) -> int:
     return int(chunk[1])
 
 
-class _Lane(KeyedProcessFunction):  # type: ignore[misc]
+class _Lane(KeyedProcessFunction):
     """Pass chunks on; the key before it sends a partition to one subtask and keeps its order."""
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:

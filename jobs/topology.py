@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jobs.settings import Settings
 
 ROWS = DataTypes.ARRAY(DataTypes.BYTES())
-ONE_ROW = Types.ROW_NAMED(["row"], [Types.PRIMITIVE_ARRAY(Types.BYTE())])  # type: ignore[no-untyped-call]
+ONE_ROW = Types.ROW_NAMED(["row"], [Types.PRIMITIVE_ARRAY(Types.BYTE())])
 
 
 class Source(Protocol):
@@ -75,7 +75,7 @@ def build(tables: StreamTableEnvironment, source: Source, sinks: Sinks, settings
 
     payloads = tables.to_data_stream(tables.sql_query(f"SELECT `row` FROM collapsed WHERE {where(Tag.PAYLOAD)}"))
     profiles = (
-        payloads.key_by(ProfileFunction.bucket, key_type=Types.INT())  # type: ignore[no-untyped-call]
+        payloads.key_by(ProfileFunction.bucket, key_type=Types.INT())
         .process(ProfileFunction(settings, source.end_time), output_type=ONE_ROW)
         .uid("profiles")
         .name("profiles")

@@ -127,7 +127,11 @@ class Updater:
 
 
 def _applied(
-    which: NDArray[np.int32], reasons: NDArray[np.uint8], snapshots: NDArray[np.void], changes: NDArray[np.void], counters: NDArray[np.int64]
+    which: NDArray[np.int32],
+    reasons: NDArray[np.uint8],
+    snapshots: NDArray[np.void],
+    changes: NDArray[np.void],
+    counters: NDArray[np.int64],
 ) -> Applied:
     asked = which >= 0
     return Applied(which[asked], reasons[asked], snapshots[asked], changes, dict(zip(COUNTERS, counters.tolist())))

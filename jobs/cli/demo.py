@@ -6,7 +6,6 @@ import csv
 import shutil
 import time
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -124,5 +123,7 @@ def _recommendations(title: str, value: dict[str, Any], category: str, catalogue
     for item in value["items"][:SHOWN_ITEMS]:
         known = catalogue.get(item["item_id"], {})
         style = "bold" if known.get("item_category") == category else None
-        table.add_row(f"{item['score']:.2f}", known.get("item_category", ""), known.get("title", item["item_id"]), item["reason"], style=style)
+        table.add_row(
+            f"{item['score']:.2f}", known.get("item_category", ""), known.get("title", item["item_id"]), item["reason"], style=style
+        )
     return table

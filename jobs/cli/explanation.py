@@ -44,10 +44,7 @@ def _profile(console: Console, user: str, profile: Mapping[str, Any]) -> None:
     _facts(
         console,
         (
-            (
-                "events",
-                f"{profile['events']:,} in {profile['visits']:,} visits, {times}",
-            ),
+            ("events", f"{profile['events']:,} in {profile['visits']:,} visits, {times}"),
             ("this visit", f"{profile['visit_events']:,} events since {_time(profile['visit_start'])}"),
             ("counts", ", ".join(f"{name} {count:,}" for name, count in profile["counts"].items())),
             ("engagement", f"{profile['engagement_ms'] / 1000:,.0f} s"),

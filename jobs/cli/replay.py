@@ -69,4 +69,4 @@ def render(document: Mapping[str, Any]) -> str:
     """Lay the report out for people."""
     from jobs.cli.output import table
 
-    return table({key: value for key, value in document.items() if key not in ("stage_seconds",) and value is not None})
+    return table({key: value for key, value in document.items() if key != "stage_seconds" and value is not None})

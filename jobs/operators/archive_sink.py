@@ -19,7 +19,7 @@ FILES = {
 }
 
 
-class ArchiveSinkFunction(ScalarFunction):  # type: ignore[misc]
+class ArchiveSinkFunction(ScalarFunction):
     """Pandas UDF; the records of a call are in the files when it returns."""
 
     def __init__(self, out: str) -> None:

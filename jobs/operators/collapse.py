@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.settings import Settings
 
 
-class CollapseFunction(ScalarFunction):  # type: ignore[misc]
+class CollapseFunction(ScalarFunction):
     """Pandas UDF; row 0 of a call's result holds the rows of the whole batch, the others none."""
 
     def __init__(self, settings: Settings, reader: str) -> None:

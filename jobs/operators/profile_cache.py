@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from udfs.profile import PROFILE, empty_profiles, pack_profiles, unpack_profiles
 
-
 FIRST_CAPACITY = 4096
 
 

@@ -31,7 +31,7 @@ EVENT = 1
 SEPARATOR = b"\xff"  # never occurs in UTF-8
 
 
-class ProfileFunction(KeyedProcessFunction):  # type: ignore[misc]
+class ProfileFunction(KeyedProcessFunction):
     """Keyed by bucket, in thread mode: state is read and written without leaving the process."""
 
     def __init__(self, settings: Settings, end_time: int | None) -> None:

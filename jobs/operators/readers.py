@@ -24,9 +24,7 @@ def reader(name: str, settings: Settings) -> Reader:
     name
         ``chunks``: rows that point into archive files.
     """
-    limits = Limits(
-        buckets=settings.state.buckets, max_bytes=settings.limits.max_bytes, future_ms=settings.time.future_ms
-    )
+    limits = Limits(buckets=settings.state.buckets, max_bytes=settings.limits.max_bytes, future_ms=settings.time.future_ms)
     collapse = Collapse(limits, LocalSchemas())
 
     def chunks(*columns: Any) -> Collapsed:

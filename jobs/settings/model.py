@@ -102,7 +102,7 @@ class BatchSettings(Section):
     events: Count = 64_000
     """Events in a batch of a replay, about."""
     rows: Count = 64
-    """Rows in an Arrow batch at most. In a replay a row to be collapsed is a part of an archive, one to be ranked the requests of a bucket."""
+    """Rows in an Arrow batch at most. In a replay a row to collapse is a part of an archive, one to rank the requests of a bucket."""
     bundle_ms: Count = 1_000
     """Longest wait for a batch to fill, in milliseconds."""
 
