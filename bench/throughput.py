@@ -17,15 +17,19 @@ from typing import Any
 
 import psutil
 
+from jobs.embedded.redis_server import RedisServer, start_redis
 from udfs.errors import SwerveError
 
-SEED, TRAINING_SEED = 11, 12
+SHOP_SEED, SEED, TRAINING_SEED = 10, 11, 12
 TRAINING_EVENTS = 200_000
 ACTIVITIES = ("even", "power")
 RANKINGS = {
     "events_per_second": ("rank.on=triggers", "rank.every=8"),
+    "events_per_second_each_request": ("rank.on=triggers", "rank.every=8", "rank.latest_only=false"),
     "events_per_second_every_event": ("rank.on=every_event",),
 }
+"""Figures and their settings. By default the requests of one user that meet in a batch are ranked once, the last of them; the second figure
+ranks each."""
 Say = Callable[[str], None]
 
 
@@ -48,7 +52,7 @@ def run(
     Returns
     -------
     dict
-        ``events_per_second`` and ``events_per_second_every_event``, each the smaller of users spread evenly and by a power law, and
+        The figures of `RANKINGS`, each the smaller of users spread evenly and by a power law, and
         ``runs`` with where the time went in each.
     """
     with tempfile.TemporaryDirectory() as temporary:
@@ -63,7 +67,7 @@ def run(
             say(f"simulate {events:,} events, users spread {'evenly' if activity == 'even' else 'by a power law'}")
             archive = _archive(folder, f"{activity}-{events}", events, users, items, SEED, activity)
             for name, ranking in RANKINGS.items():
-                say(f"replay, {'a ranking for every event' if 'every_event' in name else 'a ranking on shift, cart, purchase and every 8th event'}")
+                say(f"replay, users {activity}: {', '.join(ranking)}")
                 runs.setdefault(name, {})[activity] = _replay(archive, bundle, folder / "work", parallelism, ranking)
         smallest = {name: min(run["events_per_second"] for run in by_activity.values()) for name, by_activity in runs.items()}
         return {**smallest, "events": events, "users": users, "items": items, "parallelism": parallelism, "runs": runs}
@@ -72,16 +76,20 @@ def run(
 def _archive(folder: Path, name: str, events: int, users: int, items: int, seed: int, activity: str) -> Path:
     archive = folder / name
     if not archive.exists():
-        options = {"--events": events, "--users": users, "--items": items, "--seed": seed, "--activity": activity}
+        options = {"--events": events, "--users": users, "--items": items, "--seed": seed, "--shop-seed": SHOP_SEED, "--activity": activity}
         _swerve("simulate", archive, *(str(part) for option in options.items() for part in option))
     return archive
 
 
 def _replay(archive: Path, bundle: Path, work: Path, parallelism: int, ranking: tuple[str, ...]) -> dict[str, Any]:
-    settings = [*ranking, "rank.hold_back=false", f"model.path={bundle}", f"work={work}", f"parallelism={parallelism}", "redis.prefix=bench:"]
+    settings = [*ranking, "rank.hold_back=false", f"model.path={bundle}", f"work={work}", f"parallelism={parallelism}"]
     options = [part for setting in settings for part in ("--set", setting)]
-    with _Memory() as memory:
-        document = _swerve("replay", "--source", archive, *options, memory=memory)
+    server = start_redis(work / "redis")
+    try:
+        with _Memory(server) as memory:
+            document = _swerve("replay", "--source", archive, "--redis", server.url, *options, memory=memory)
+    finally:
+        server.stop()
     events = document["events"] + document["rejects"]
     stages = {name: round(seconds / events * 1e6, 3) for name, seconds in document["stage_seconds"].items()}
     return {
@@ -98,9 +106,10 @@ def _replay(archive: Path, bundle: Path, work: Path, parallelism: int, ranking: 
 class _Memory:
     """Peak of the memory of a process and its children, in MB by kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, redis: RedisServer) -> None:
         self.peak_mb: dict[str, int] = {}
         self.process: psutil.Process | None = None
+        self._redis = psutil.Process(redis.process.pid) if redis.process else None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -118,8 +127,9 @@ class _Memory:
                 continue
             now: dict[str, int] = {}
             try:
-                for process in (self.process, *self.process.children(recursive=True)):
-                    kind = "jvm" if process.name() == "java" else "redis" if "redis" in process.name() else "python"
+                processes = [self.process, *self.process.children(recursive=True), *([self._redis] if self._redis else [])]
+                for process in processes:
+                    kind = "jvm" if process.name() == "java" else "redis" if process is self._redis else "python"
                     now[kind] = now.get(kind, 0) + process.memory_info().rss // 1_000_000
             except psutil.NoSuchProcess:
                 continue

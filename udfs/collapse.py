@@ -6,18 +6,24 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from udfs.archive import Chunk, ChunkData, read_chunk
+from udfs.blocks import pack_block, unpack_block
 from udfs.decode import Decoded, Decoder
 from udfs.grouping import group
 from udfs.merging import merge
 from udfs.reasons import BAD_PRICE, BLOCK_DAMAGED, DETAILS, REASONS, TIME_IN_FUTURE, TIME_TOO_OLD, TOO_LARGE
-from udfs.schemas import SchemaStore
+from udfs.schemas import SchemaStore, load
 
 Headers = Mapping[str, bytes | None]
+
+WARM_UP: dict[str, Any] = {
+    "event_id": "-", "user_id": "-", "event_name": "other", "event_time": 10**12, "personalization_storage": "GRANTED",
+}  # fmt: skip
+LOCAL_FRAMING = b"\0\0\0\0\1"
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,12 @@ class Collapse:
     def __init__(self, limits: Limits, schemas: SchemaStore) -> None:
         self._limits = limits
         self._decoder = Decoder(schemas, max_bytes=limits.max_bytes)
+
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them, so that the first batch need not wait for it."""
+        _, datum = unpack_block(pack_block("shop_event", [WARM_UP]))
+        self._group(self._decoder.blocks(load("shop_event"), [(1, datum)], WARM_UP["event_time"]))
+        self._decoder.values([LOCAL_FRAMING + datum], WARM_UP["event_time"])
 
     def chunks(self, chunks: Sequence[Chunk], now_ms: int) -> Collapsed:
         """Collapse parts of an archive as one batch.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from udfs.candidates import POPULAR, SEGMENT, Candidates, Quotas, find_candidates
 from udfs.features import columns, compute_features
 from udfs.keys import fallback_key
+from udfs.profile import empty_profiles
 from udfs.rules import Chosen, choose
 from udfs.scorer import Scorer, padded
 from udfs.segments import COLD_START, SegmentModel
@@ -109,6 +110,10 @@ class Ranker:
         self.slots = item_slots(self.tables.item_hash)
         self._wanted = columns(bundle.scorer.features)
         self._renderer = Renderer(self.tables, bundle.name, bundle.version)
+
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them, so that the first users need not wait for it."""
+        self.rank([b"-"], empty_profiles(1), np.zeros(1, np.uint8), 0).block()
 
     def rank(self, users: Sequence[bytes], profiles: NDArray[np.void], reasons: NDArray[np.uint8], now_ms: int) -> Ranked:
         """Rank some users.

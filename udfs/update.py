@@ -8,8 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.events import COUNT_GROUP, GOES_TO_RING, IS_INTEREST, KIND
-from udfs.profile import BOUGHT, CATEGORIES, LONG_PANES, PROFILE, RING, SEEN, SHORT_PANES
+from udfs.events import COUNT_GROUP, EVENT, GOES_TO_RING, IS_INTEREST, KIND
+from udfs.profile import BOUGHT, CATEGORIES, LONG_PANES, PROFILE, RING, SEEN, SHORT_PANES, empty_profiles, pack_profiles, unpack_profiles
 from udfs.segments import COLD_START, SegmentModel, choose
 from udfs.shift import ADOPTED, NOTHING, SHIFTED, begin_entry, begin_visit, observe
 from udfs.windows import LONG_PANE_MS, SHORT_PANE_MS, advance, in_window, long_count
@@ -83,6 +83,13 @@ class Updater:
         self._vector = np.zeros(self._centroids.shape[1])
         self._always = rank_on == "every_event"
         self._every = every
+
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them, so that the first payload need not wait for it."""
+        profiles = empty_profiles(1)
+        self.apply(profiles, np.zeros(1, EVENT), latest_only=True)
+        self.fire(profiles, 0)
+        unpack_profiles(pack_profiles(profiles))
 
     def apply(self, profiles: NDArray[np.void], events: NDArray[np.void], *, latest_only: bool) -> Applied:
         """Apply events one after the other.

@@ -64,6 +64,7 @@ class ProfileFunction(KeyedProcessFunction):
         self._cache = ProfileCache(self._profiles, self._settings.state.cache_profiles)
         self._bundle = Bundle.open(self._settings.model.path)
         self._updater = Updater(self._bundle.segments, self._settings.rank.on, self._settings.rank.every)
+        self._updater.warm_up()
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Apply a payload."""

@@ -43,6 +43,8 @@ class RankFunction(ScalarFunction):  # type: ignore[misc]
         password = to.password.get_secret_value() if to.password else None
         target = Target(to.url, password, to.prefix, to.ttl_seconds, to.keep_profile, rank.surfaces)
         self._writer = RedisWriter(target, self._ranker.fallbacks())
+        self._writer.open()
+        self._ranker.warm_up()
 
     def close(self) -> None:
         """Disconnect."""

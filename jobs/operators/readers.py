@@ -26,6 +26,7 @@ def reader(name: str, settings: Settings) -> Reader:
     """
     limits = Limits(buckets=settings.state.buckets, max_bytes=settings.limits.max_bytes, future_ms=settings.time.future_ms)
     collapse = Collapse(limits, LocalSchemas())
+    collapse.warm_up()
 
     def chunks(*columns: Any) -> Collapsed:
         rows = zip(*columns, strict=True)
