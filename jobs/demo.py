@@ -44,7 +44,7 @@ class Story:
 
 
 def find_story(archive: Path, out: Path, categories: dict[str, str]) -> Story | None:
-    """Pick the swerve that is easiest to see: the one that changed the recommendations most.
+    """Pick the swerve that is easiest to see: one that changed her segment, and the recommendations most.
 
     Parameters
     ----------
@@ -63,6 +63,7 @@ def find_story(archive: Path, out: Path, categories: dict[str, str]) -> Story | 
     users = {truth["user_id"] for truth in truths if truth["user_id"] in shifts}
     events = _by_user(read_records(archive, "events"), users)
     found: list[tuple[dict[str, Any], int, int]] = []
+    noticed_in_time = 0
     for truth in truths:
         log = events.get(truth["user_id"], [])
         times = [event["event_time"] for event in log]
@@ -71,10 +72,12 @@ def find_story(archive: Path, out: Path, categories: dict[str, str]) -> Story | 
         if start is None or noticed is None:
             continue
         at = bisect.bisect_left(times, noticed)
-        if start <= at < start + WITHIN_EVENTS and start >= BEFORE // 2:
-            found.append((truth, start, at))
+        if start <= at < start + WITHIN_EVENTS:
+            noticed_in_time += 1
+            if start >= BEFORE:
+                found.append((truth, start, at))
     recommendations = _by_user(read_records(out, "recommendations"), {truth["user_id"] for truth, _, _ in found})
-    best: tuple[int, Story] | None = None
+    best: tuple[tuple[bool, int], Story] | None = None
     for truth, start, at in found:
         log = events[truth["user_id"]]
         lists = sorted(recommendations.get(truth["user_id"], ()), key=lambda value: (value["event_time"], value["sequence"]))
@@ -84,9 +87,11 @@ def find_story(archive: Path, out: Path, categories: dict[str, str]) -> Story | 
             continue
         first = max(0, start - BEFORE)
         gain = _share(after[0], truth["to"], categories) - _share(before[-1], truth["to"], categories)
-        story = Story(truth, log[first : at + AFTER - BEFORE], start - first, at - first, before[-1], after[0], (len(found), len(truths)))
-        if best is None or gain > best[0]:
-            best = (gain, story)
+        story = Story(truth, log[first : at + AFTER - BEFORE], start - first, at - first, before[-1], after[0], (noticed_in_time, len(truths)))
+        # Best to see: her segment changes, too, and what is recommended changes most.
+        merit = (before[-1]["segment_id"] != after[0]["segment_id"], gain)
+        if best is None or merit > best[0]:
+            best = (merit, story)
     return best[1] if best else None
 
 
