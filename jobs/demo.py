@@ -87,7 +87,8 @@ def find_story(archive: Path, out: Path, categories: dict[str, str]) -> Story | 
             continue
         first = max(0, start - BEFORE)
         gain = _share(after[0], truth["to"], categories) - _share(before[-1], truth["to"], categories)
-        story = Story(truth, log[first : at + AFTER - BEFORE], start - first, at - first, before[-1], after[0], (noticed_in_time, len(truths)))
+        shown = log[first : at + AFTER - BEFORE]
+        story = Story(truth, shown, start - first, at - first, before[-1], after[0], (noticed_in_time, len(truths)))
         # Best to see: her segment changes, too, and what is recommended changes most.
         merit = (before[-1]["segment_id"] != after[0]["segment_id"], gain)
         if best is None or merit > best[0]:
