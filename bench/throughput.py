@@ -109,7 +109,7 @@ class _Memory:
     def __init__(self, redis: RedisServer) -> None:
         self.peak_mb: dict[str, int] = {}
         self.process: psutil.Process | None = None
-        self._redis = psutil.Process(redis.process.pid) if redis.process else None
+        self._redis = psutil.Process(redis.process.pid) if redis.process is not None else None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 

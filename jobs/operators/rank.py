@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobs.settings import Settings
 
 
-class RankFunction(ScalarFunction):  # type: ignore[misc]
+class RankFunction(ScalarFunction):
     """Pandas UDF; row 0 of a call's result holds the rows of the whole batch, the others none."""
 
     def __init__(self, settings: Settings) -> None:
