@@ -38,8 +38,8 @@ def run(say: Callable[[str], None], *, events: int = 500_000, users: int = 25_00
     Returns
     -------
     dict
-        By traffic (``even``, and ``power``: few shoppers with most of the events) and size of the payloads: events a second of the kernel alone and with
-        packing, and the bytes of a packed profile at the end, on average and at most.
+        By traffic (``even``, and ``power``: few shoppers with most of the events) and size of the payloads: events a second of the
+        kernel alone and with packing, and the bytes of a packed profile at the end, on average and at most.
     """
     found: dict[str, Any] = {}
     for activity in ("even", "power"):

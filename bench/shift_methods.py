@@ -1,7 +1,7 @@
 """Ways to see that a shopper swerves, for comparison: each reads one user's log and marks the events at which it raises an alarm.
 
-All know the same: the categories of her interest events in order, with times, and which of them are deliberate (more than a view); visits end after a gap of 30 minutes; the short window is what
-she did in the last 30 minutes of the visit, the long one all before it.
+All know the same: the categories of her interest events in order, with times, and which of them are deliberate (more than a view); visits
+end after a gap of 30 minutes; the short window is what she did in the last 30 minutes of the visit, the long one all before it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SLOTS = 32.0
 
 
 @numba.njit(cache=True, nogil=True)
-def jensen_shannon(category, time, deliberate, categories, threshold, release, alarms):  # type: ignore[no-untyped-def]
+def jensen_shannon(category, time, _deliberate, categories, threshold, release, alarms):  # type: ignore[no-untyped-def]
     """Jensen-Shannon divergence (J. Lin, 1991) of the short window from the long one above a threshold; armed again below `release`."""
     short, long = np.zeros(categories), np.zeros(categories)
     first, armed = 0, True
@@ -44,7 +44,7 @@ def jensen_shannon(category, time, deliberate, categories, threshold, release, a
 
 
 @numba.njit(cache=True, nogil=True)
-def g_test(category, time, deliberate, categories, threshold, release, alarms):  # type: ignore[no-untyped-def]
+def g_test(category, time, _deliberate, categories, threshold, release, alarms):  # type: ignore[no-untyped-def]
     """Likelihood-ratio test (S. S. Wilks, 1938) of the short window against the smoothed long one; armed again below `release`."""
     short, long = np.zeros(categories), np.zeros(categories)
     first, armed = 0, True
@@ -67,7 +67,7 @@ def g_test(category, time, deliberate, categories, threshold, release, alarms): 
 
 
 @numba.njit(cache=True, nogil=True)
-def cusum(category, time, deliberate, categories, share, prior, least, adopt, threshold, alarms):  # type: ignore[no-untyped-def]
+def cusum(category, time, _deliberate, categories, share, prior, least, adopt, threshold, alarms):  # type: ignore[no-untyped-def]
     """One-sided CUSUM (E. S. Page, 1954) of "her intent is now k" against "it is the focus", which is adopted in silence."""
     short, long = np.zeros(categories), np.zeros(categories)
     evidence = np.zeros(categories)
@@ -106,7 +106,6 @@ def _move(category, time, i, first, short, long):  # type: ignore[no-untyped-def
         long[category[first]] += 1
         first += 1
     return first
-
 
 
 @numba.njit(cache=True, nogil=True)

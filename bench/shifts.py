@@ -25,7 +25,7 @@ from bench.shift_methods import VISIT_GAP_MS, cusum, g_test, jensen_shannon, lik
 from training.history import read_history
 from training.simulator import simulate
 from udfs.events import IS_INTEREST, KIND
-from udfs.hashing import hash64
+from udfs.hashing import event_id_hashes
 from udfs.profile import empty_profiles
 from udfs.segments import no_segments
 from udfs.update import CAUSES, Updater
@@ -40,13 +40,19 @@ METHODS: dict[str, tuple[Any, tuple[float, ...]]] = {
     "jensen_shannon": (jensen_shannon, (0.28, 0.266)),
     "g_test": (g_test, (50.0, 45.0)),
     "cusum": (cusum, (0.7, 8.0, 0.06, 5.0, 13.0)),
+    "cusum_with_lead_blind": (likelihood_ratio, (0.5, 8.0, 0.08, 0.0, 0.0, 6.0, 8.0)),
     "cusum_with_lead": (likelihood_ratio, (0.6, 8.0, 0.08, 3.0, 0.3, 7.0, 9.0)),
 }
-"""Each method with its constants; the last is the job's rule in real numbers."""
+"""Each method with its constants; the last is the job's rule in real numbers, the one before weighs all kinds of events alike."""
 GRID: dict[str, tuple[tuple[float, ...], ...]] = {
     "jensen_shannon": tuple((t, r * t) for t in np.arange(0.2, 0.69, 0.04) for r in (0.5, 0.8, 0.95)),
     "g_test": tuple((t, r * t) for t in (6, 9, 12, 16, 20, 25, 30, 40, 50, 65, 80) for r in (0.3, 0.6, 0.9)),
     "cusum": tuple(itertools.product((0.6, 0.7, 0.8), (4.0, 8.0), (0.01, 0.03, 0.06), (5.0, 7.0, 9.0), (7.0, 9.0, 11.0, 13.0, 15.0))),
+    "cusum_with_lead_blind": tuple(
+        itertools.product(
+            (0.5, 0.6, 0.7, 0.8), (8.0,), (0.02, 0.05, 0.08), (0.0,), (0.0,), (3.0, 4.0, 5.0, 6.0, 7.0), (5.0, 6.0, 7.0, 8.0, 9.0)
+        )
+    ),
     "cusum_with_lead": tuple(
         itertools.product((0.5, 0.6, 0.7), (8.0,), (0.05, 0.08), (2.0, 3.0, 4.0), (0.2, 0.3), (6.0, 7.0, 8.0), (8.0, 9.0, 10.0))
     ),
@@ -176,18 +182,28 @@ def score(logs: Logs, alarms: NDArray[np.bool_]) -> Score:
     return Score(int(logs.swerves.sum()), int(alarms.sum()), tuple(delays), hours)
 
 
+def shop(seed: int, events: int, users: int, activity: str) -> Logs:
+    """Simulate a shop.
+
+    Parameters
+    ----------
+    seed, events, users, activity
+        As `training.simulator.simulate` takes them.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "archive"
+        simulate(archive, events=events, users=users, items=ITEMS, seed=seed, activity=activity)
+        history = read_history(archive)
+        truth = [json.loads(line) for line in (archive / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
+    by_user = history.events[np.argsort(history.events["user"], kind="stable")]
+    swerves = event_id_hashes(line["event_id"] for line in truth)
+    return Logs(by_user, np.searchsorted(by_user["user"], np.arange(history.users + 1)), np.isin(by_user["event_id"], swerves))
+
+
 def _shops(shops: tuple[tuple[int, int, int, str], ...], say: Say) -> Iterator[Logs]:
     for seed, events, users, activity in shops:
         say(f"simulate {events:,} events of {users:,} shoppers, activity {activity}, seed {seed}")
-        with tempfile.TemporaryDirectory() as folder:
-            archive = Path(folder) / "archive"
-            simulate(archive, events=events, users=users, items=ITEMS, seed=seed, activity=activity)
-            history = read_history(archive)
-            truth = [json.loads(line) for line in (archive / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
-        events_of = history.events[np.argsort(history.events["user"], kind="stable")]
-        marks = np.array([hash64(line["event_id"]) >> 16 for line in truth], np.uint64)
-        starts = np.searchsorted(events_of["user"], np.arange(history.users + 1))
-        yield Logs(events_of, starts, np.isin(events_of["event_id"], marks))
+        yield shop(seed, events, users, activity)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from udfs.errors import UsageError
 BENCHMARKS = {
     "throughput": ("throughput", "events a second of the whole job, and where the time goes"),
     "shifts": ("shifts", "how many swerves are noticed, how soon, and how often there was none"),
+    "kernel": ("kernel", "applying events to profiles, packed and unpacked"),
     "decode": ("decode", "decoding events, beside a columnar reader and a reader of records"),
     "rank": ("rank", "ranking a user, by stage"),
     "redis": ("redis_writes", "writing to Redis, beside redis-py's pipeline"),

@@ -14,9 +14,21 @@ from tests.golden.profile import golden, stored
 from training.history import read_history
 from training.simulator import simulate
 from udfs.profile import (
-    BOUGHT, CATEGORIES, HEADER_BYTES, MAX_BYTES, PROFILE, RING, SEEN, UPGRADES, VERSION, ProfileError, empty_profiles, pack_profiles,
-    unpack_profiles, upgrade,
-)  # fmt: skip
+    BOUGHT,
+    CATEGORIES,
+    HEADER_BYTES,
+    MAX_BYTES,
+    PROFILE,
+    RING,
+    SEEN,
+    UPGRADES,
+    VERSION,
+    ProfileError,
+    empty_profiles,
+    pack_profiles,
+    unpack_profiles,
+    upgrade,
+)
 from udfs.segments import no_segments
 from udfs.update import Updater
 
@@ -79,6 +91,13 @@ def test_nobody() -> None:
 def test_golden_bytes() -> None:
     assert pack_profiles(golden())[0] == stored(1)
     assert unpack_profiles([stored(1)]).tobytes() == golden().tobytes()
+
+
+def test_every_version_ever_stored_can_be_read() -> None:
+    assert set(UPGRADES) == set(range(1, VERSION))
+    for version in range(1, VERSION + 1):
+        assert stored(version)[0] == version
+        assert len(unpack_profiles([stored(version)])) == 1
 
 
 @given(PROFILES, st.data())
