@@ -16,6 +16,7 @@ import typer
 from jobs.cli.failures import explain
 from jobs.cli.options import Config, Json, Redis, Set, settings_from
 from jobs.cli.output import emit
+from jobs.preflight import check_folder
 from jobs.settings import RedisSettings, Settings
 from udfs.errors import SwerveError
 
@@ -107,6 +108,7 @@ def _redis(settings: RedisSettings) -> str:
 
 
 def _disk(work: Path) -> str:
+    check_folder("work", work)
     place = next(parent for parent in (work.resolve(), *work.resolve().parents) if parent.exists())
     free = shutil.disk_usage(place).free
     if free < LEAST_DISK:

@@ -34,10 +34,12 @@ def command(
 
     from jobs.cli.replay import run
     from jobs.demo import find_story
+    from jobs.preflight import examine
     from training.simulator import simulate
     from training.train import train
 
     settings = settings_from(config, overrides, redis__url=redis)
+    examine(settings)
     home = settings.work / "demo"
     archive, bundle, out = home / "archive", home / "models" / "demo" / "1", home / "out"
     console = Console()
@@ -72,6 +74,8 @@ def command(
     user = story.truth["user_id"]
     step(f"Redis goes on running at {report['redis']}. Play on:")
     console.print(f"         .venv/bin/swerve show {user}\n         .venv/bin/swerve explain {user}", highlight=False)
+    if settings.redis.url is None:
+        console.print("         .venv/bin/swerve stop             ends that Redis", highlight=False)
 
 
 def clock(time_ms: int) -> str:

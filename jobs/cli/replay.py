@@ -37,9 +37,11 @@ def command(
 def run(archive: Path, settings: Settings) -> dict[str, Any]:
     """Index, train if there is no bundle, replay; with a progress bar for each."""
     from jobs.embedded.redis_server import ensure_redis
+    from jobs.preflight import examine
     from jobs.replay import index_archive, replay
     from jobs.runs import remember_run
 
+    examine(settings)
     with progress("reading the archive") as advance:
         index = index_archive(archive, settings, advance)
     settings = with_model(settings, archive)
