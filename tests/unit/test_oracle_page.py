@@ -38,7 +38,8 @@ def test_windows_are_those_of_the_table() -> None:
 
 def test_the_shift_rule_has_the_numbers_of_the_table() -> None:
     (row,) = table("| a | beta |")
-    assert [float(cell) for cell in row] == [c.INTENT_SHARE, c.TASTE_PRIOR, c.TASTE_SLOTS, c.LEAST_SHARE, c.GLANCE, c.ACT, c.LEAD, c.SHIFT_AT]
+    constants = (c.INTENT_SHARE, c.TASTE_PRIOR, c.TASTE_SLOTS, c.LEAST_SHARE, c.GLANCE, c.ACT, c.LEAD, c.SHIFT_AT)
+    assert [float(cell) for cell in row] == list(constants)
     assert f"Evidence and own are at most {c.EVIDENCE_MAX:_}".replace("_", " ") in PAGE
 
 
