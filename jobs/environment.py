@@ -66,6 +66,8 @@ def flink_options(settings: Settings, restarts: int) -> dict[str, str]:
         "python.fn-execution.bundle.time": str(settings.batch.bundle_ms),
         "python.metric.enabled": "false",
         "execution.checkpointing.interval": f"{settings.checkpoint.interval_ms} ms",
+        # A replay's chunks all lie between source and operators at once: behind them, a barrier would wait for the end of the run.
+        "execution.checkpointing.unaligned.enabled": "true",
         "execution.checkpointing.dir": checkpoints.as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "NO_EXTERNALIZED_CHECKPOINTS"
         if not settings.checkpoint.keep

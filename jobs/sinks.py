@@ -44,9 +44,12 @@ class ArchiveSinks:
         )
         tables.execute_sql("CREATE TABLE kept (n INT) WITH ('connector' = 'blackhole')")
         statements.add_insert_sql(f"INSERT INTO kept SELECT keep(`row`) FROM {view} WHERE {self._kept}")
-        tables.execute_sql(
-            f"CREATE TABLE report (line STRING) WITH ('connector' = 'filesystem', 'format' = 'raw',"
-            f" 'path' = '{self._report.resolve().as_uri()}')"
-        )
+        # A file is committed with a checkpoint only if it was closed before. One writer: at the end of its input a writer commits at once,
+        # and what another one does after that must not fail.
+        tables.execute_sql(f"""
+            CREATE TABLE report (line STRING) WITH (
+                'connector' = 'filesystem', 'format' = 'raw', 'path' = '{self._report.resolve().as_uri()}', 'sink.parallelism' = '1',
+                'sink.rolling-policy.rollover-interval' = '500 ms', 'sink.rolling-policy.check-interval' = '500 ms'
+            )""")
         # The tag byte is the control character U+0005 here; the reader of the report skips it.
         statements.add_insert_sql(f"INSERT INTO report SELECT DECODE(`row`, 'UTF-8') FROM {view} WHERE {where(Tag.REPORT)}")
