@@ -79,6 +79,8 @@ def build(tables: StreamTableEnvironment, source: Source, sinks: Sinks, settings
         .process(ProfileFunction(settings, source.end_time), output_type=ONE_ROW)
         .uid("profiles")
         .name("profiles")
+        # Chained, profiles would stand still while Python ranks.
+        .disable_chaining()
     )
     _view(tables, "profiled", profiles)
 
