@@ -48,7 +48,7 @@ def test_text_becomes_what_the_setting_is() -> None:
         ("rank.on=never", "'every_event' or 'triggers'"),
         ("rank.top=101", "rank.top (101) should not be above rank.candidates (100)"),
         ("rank.surfaces=Home page", "rank.surfaces"),
-        ("state.buckets=1", "state.buckets (1) should not be below parallelism (2)"),
+        ("parallelism=65", "state.buckets (64) should not be below parallelism (65)"),
         ("redis.url=http://shop", "redis.url should look like redis://"),
         ("redis.url=redis:", "redis.url should look like redis://"),
     ],
@@ -85,8 +85,8 @@ def test_settings_travel_to_workers_with_their_secrets() -> None:
 
 
 def test_a_copy_with_other_values_is_checked() -> None:
-    settings = Settings().with_values({"redis.url": "redis://shop", "parallelism": 1})
-    assert (settings.redis.url, settings.parallelism, Settings().parallelism) == ("redis://shop", 1, 2)
+    settings = Settings().with_values({"redis.url": "redis://shop", "parallelism": 3})
+    assert (settings.redis.url, settings.parallelism, Settings().parallelism) == ("redis://shop", 3, 1)
     assert "path" not in settings.model.model_fields_set
     with pytest.raises(KeyError):
         Settings().with_values({"redis.uri": "redis://shop"})
