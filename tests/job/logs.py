@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +15,12 @@ from tests.oracle.run import OracleResult, run
 from training.importers import import_file
 from training.simulator import simulate
 from training.train import train
-from udfs.archive import ArchiveWriter, index
+from udfs.archive import ArchiveWriter, files_of, index, read_records
+from udfs.container import read_header
 from udfs.schemas import load
 
 EVENTS, USERS, ITEMS = 20_000, 1_000, 500
+BLOCK = 100
 SLICE = Path(__file__).parents[3] / "shared" / "data" / "rees46_oct2019_sample" / "events.csv.gz"
 DAY, ABANDONED = 86_400_000, 600_000
 AWKWARD = 'Zoë "λ\\🦊" {x}\t\x01'
@@ -39,7 +42,8 @@ class Logs:
 
     def archive(self, name: str) -> Path:
         """The archive `clean`, `troubled` (late, repeated, poisoned) or `rees46`."""
-        return self._once(self._folder / name, {"clean": _clean, "troubled": _troubled, "rees46": _rees46}[name])
+        make = {"clean": _clean, "troubled": _troubled, "rees46": _rees46}[name]
+        return self._once(self._folder / name, lambda out: _in_small_blocks(make, out))
 
     def bundle(self, name: str) -> Path:
         """The bundle trained for an archive; the simulated ones have the same shop, and one bundle."""
@@ -54,11 +58,33 @@ class Logs:
             self._oracle[key] = run(self.archive(name), self.bundle(name), rank_on, surfaces=surfaces, now=now)
         return self._oracle[key]
 
+    @property
+    def work(self) -> Path:
+        """The work folder of all runs: one process has one JVM, which logs where the first run says."""
+        return self._folder / "work"
+
+    def flink_logs(self) -> list[Path]:
+        """What Flink has logged."""
+        return sorted((self.work / "log").iterdir())
+
     def _once(self, out: Path, make: Callable[[Path], object]) -> Path:
         if not out.exists():
             out.parent.mkdir(parents=True, exist_ok=True)
             make(out)
         return out
+
+
+def _in_small_blocks(make: Callable[[Path], None], out: Path) -> None:
+    """Make an archive and write it anew in blocks that a tiny batch has several of: a batch never cuts a block."""
+    draft = out.with_name(f"{out.name}.draft")
+    make(draft)
+    out.mkdir()
+    for _, path in files_of(draft):
+        partition = int(path.name.split("-")[1])
+        with path.open("rb") as file, ArchiveWriter(out, read_header(file.read(), path).schema, partition) as writer:
+            writer.append_records(read_records(draft, f"events-{partition}"), BLOCK)
+    shutil.copy(draft / "catalog.csv", out)
+    shutil.rmtree(draft)
 
 
 def _clean(out: Path) -> None:

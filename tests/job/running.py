@@ -31,7 +31,7 @@ class Case:
         Name of the archive.
     parallelism
         Of every operator.
-    events, rows
+    batch
         `batch.events` and `batch.rows`.
     on, hold_back
         `rank.on` and `rank.hold_back`.
@@ -43,8 +43,7 @@ class Case:
 
     log: str
     parallelism: int
-    events: int
-    rows: int
+    batch: tuple[int, int]
     on: str
     hold_back: bool
     surfaces: tuple[str, ...] = ("home",)
@@ -128,13 +127,13 @@ def run_job(case: Case, logs: Logs, folder: Path, url: str, watch: Watch | None 
         {
             "redis.url": url,
             "model.path": logs.bundle(case.log),
-            "work": folder / "work",
+            "work": logs.work,
             "out.dir": folder / "out",
             "out.everything": True,
             "checkpoint.dir": folder / "checkpoints",
             "parallelism": case.parallelism,
-            "batch.events": case.events,
-            "batch.rows": case.rows,
+            "batch.events": case.batch[0],
+            "batch.rows": case.batch[1],
             "rank.on": case.on,
             "rank.hold_back": case.hold_back,
             "rank.surfaces": case.surfaces,

@@ -10,17 +10,16 @@ from jobs.embedded.redis_server import RedisServer
 from tests.job.logs import Logs
 from tests.job.running import Case, Outcome, requests_of
 
-TINY, LARGE = {"events": 400, "rows": 4}, {"events": 64_000, "rows": 64}
+TINY, LARGE = (400, 4), (64_000, 64)
 TWO = ("home", "basket")
+ALL_RANKINGS = {"rank.latest_only": False, "state.buckets": 5}
 CASES = {
-    "clean, large batches": Case("clean", 1, **LARGE, on="every_event", hold_back=True),
-    "clean, tiny batches": Case("clean", 2, **TINY, on="every_event", hold_back=False),
-    "troubled, large batches": Case("troubled", 2, **LARGE, on="triggers", hold_back=True, surfaces=TWO),
-    "troubled, tiny batches": Case(
-        "troubled", 1, **TINY, on="triggers", hold_back=False, surfaces=TWO, more={"rank.latest_only": False, "state.buckets": 5}
-    ),
-    "rees46, large batches": Case("rees46", 1, **LARGE, on="every_event", hold_back=True),
-    "rees46, tiny batches": Case("rees46", 2, **TINY, on="every_event", hold_back=False, more={"state.cache_profiles": 50}),
+    "clean, large batches": Case("clean", 1, LARGE, "every_event", hold_back=True),
+    "clean, tiny batches": Case("clean", 2, TINY, "every_event", hold_back=False),
+    "troubled, large batches": Case("troubled", 2, LARGE, "triggers", hold_back=True, surfaces=TWO),
+    "troubled, tiny batches": Case("troubled", 1, TINY, "triggers", hold_back=False, surfaces=TWO, more=ALL_RANKINGS),
+    "rees46, large batches": Case("rees46", 1, LARGE, "every_event", hold_back=True),
+    "rees46, tiny batches": Case("rees46", 2, TINY, "every_event", hold_back=False, more={"state.cache_profiles": 50}),
 }
 
 
