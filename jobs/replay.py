@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from jobs.causes import root_cause
 from jobs.environment import local_tables, prepare_process
 from jobs.reports import ReportReader, RunReport
 from udfs.archive import Index, index
@@ -83,16 +84,7 @@ def replay(archive: Index, settings: Settings, progress: Progress | None = None,
             client.cancel().result()
         raise
     if failure:
-        raise JobFailed(f"the job failed: {root_cause(failure[0])}", f"its log: {work / 'log'}") from failure[0]
+        raise JobFailed(f"the job failed: {root_cause(str(failure[0]))}", f"its log: {work / 'log'}") from failure[0]
     report = reader.update()
     shutil.rmtree(run)
     return report
-
-
-def root_cause(error: Any) -> str:
-    """Find the line that says why in a Java stack trace that wraps a Python one."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    causes = [line for line in lines if line.startswith("Caused by: ")]
-    around = ("at ", "File ", "...", "Caused by", "Traceback")
-    python = [line for line in lines if "Error: " in line and not line.startswith(around)]
-    return (python or causes or lines or ["unknown"])[-1].removeprefix("Caused by: ")

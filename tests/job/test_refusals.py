@@ -96,6 +96,6 @@ def test_what_fails_inside_flink_says_why(logs: Logs, locked_redis: RedisServer,
     case = Case("clean", 1, (64_000, 64), "every_event", hold_back=False)
     with pytest.raises(JobFailed) as caught:
         run_job(case, logs, tmp_path, wrong_url(locked_redis))
-    assert "Redis refuses the password" in caught.value.message
+    assert caught.value.message.startswith("the job failed: Redis refuses the password")
     assert "\n" not in caught.value.message
     assert WRONG not in str(caught.value)
