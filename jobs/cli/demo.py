@@ -34,6 +34,7 @@ def command(
 
     from jobs.cli.replay import run
     from jobs.demo import find_story
+    from jobs.embedded.redis_server import stop_redis
     from jobs.preflight import examine
     from training.simulator import simulate
     from training.train import train
@@ -45,6 +46,9 @@ def command(
     console = Console()
     if home.exists():
         shutil.rmtree(home)
+    if settings.redis.url is None:
+        # Values of another shop's shoppers may be newer, and would win.
+        stop_redis(settings.work)
     started = time.monotonic()
 
     def step(text: str) -> None:

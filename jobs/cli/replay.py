@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from jobs.cli.options import Config, Json, Redis, Set, settings_from
 from jobs.cli.output import emit, note, progress
 from jobs.settings import Settings
+from udfs.errors import UsageError
 
 
 def command(
@@ -27,6 +29,8 @@ def command(
     Without --redis it uses a Redis of its own, which goes on running for `swerve show`. Without a model bundle it trains one
     from the archive first.
     """
+    if source.startswith("kafka:"):
+        raise UsageError("replay reads archives; Kafka is not a source yet", "give a folder of events-*.avro")
     settings = settings_from(config, overrides, redis__url=redis, model__path=model)
     if out is not None:
         settings = settings.with_values({"out.dir": out, "out.everything": True})
@@ -59,12 +63,18 @@ def with_model(settings: Settings, archive: Path) -> Settings:
         return settings
     from training.train import train
 
-    bundle = settings.work / "models" / archive.resolve().name / "1"
+    bundle = settings.work / "models" / f"{archive.resolve().name}-{_state_of(archive)}" / "1"
     if not (bundle / "manifest.json").exists():
         note(f"no model bundle at {settings.model.path}: training one from the archive into {bundle}")
         with progress("training") as advance:
             train(archive, bundle, progress=advance)
     return settings.with_values({"model.path": bundle})
+
+
+def _state_of(archive: Path) -> str:
+    """Name an archive's content by its files, so that a bundle of other content is not taken for its own."""
+    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(archive.iterdir())]
+    return hashlib.blake2b(repr(files).encode(), digest_size=4).hexdigest()
 
 
 def render(document: Mapping[str, Any]) -> str:
