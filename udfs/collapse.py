@@ -118,7 +118,9 @@ class Collapse:
     def warm_up(self) -> None:
         """Compile the kernels, or load them, so that the first batch need not wait for it."""
         _, datum = unpack_block(pack_block("shop_event", [WARM_UP]))
-        self._group(self._decoder.blocks(load("shop_event"), [(1, datum)], WARM_UP["event_time"]))
+        decoded = self._decoder.blocks(load("shop_event"), [(1, datum)], WARM_UP["event_time"])
+        for parts in ([decoded], [decoded, decoded]):  # what is merged is another type for the compiler: it may be written to
+            self._group(merge(parts))
         self._decoder.values([LOCAL_FRAMING + datum], WARM_UP["event_time"])
 
     def chunks(self, chunks: Sequence[Chunk], now_ms: int) -> Collapsed:
