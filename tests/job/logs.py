@@ -21,6 +21,7 @@ from udfs.schemas import load
 
 EVENTS, USERS, ITEMS = 20_000, 1_000, 500
 BLOCK = 100
+BETWEEN = 500  # more than a tiny batch: what comes after them is of another
 SLICE = Path(__file__).parents[3] / "shared" / "data" / "rees46_oct2019_sample" / "events.csv.gz"
 DAY, ABANDONED = 86_400_000, 600_000
 AWKWARD = 'Zoë "λ\\🦊" {x}\t\x01'
@@ -128,6 +129,7 @@ def _add_edges(archive: Path) -> None:
 
     before = [
         *(event("too late at the end", begin - 40 * DAY + i, i) for i in range(3)),
+        *(event(f"between {i % 50}", begin - 40 * DAY + i, i // 50) for i in range(BETWEEN)),
         event("too late at the end", begin - 80 * DAY, 3),
         event("too late at the end", begin - 80 * DAY, 3),
         event("never came back", begin - 39 * DAY, 0, "add_to_cart", quantity=2),

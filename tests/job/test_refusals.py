@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -76,19 +75,6 @@ def test_damaged_bundle(logs: Logs, redis_server: RedisServer, tmp_path: Path) -
 def test_no_archive(redis_server: RedisServer, tmp_path: Path) -> None:
     line = refusal("--source", str(tmp_path / "nothing"), "--redis", redis_server.url, work=tmp_path)
     assert str(tmp_path / "nothing") in line
-
-
-def test_replay_of_the_command_line(logs: Logs, redis_server: RedisServer, tmp_path: Path) -> None:
-    """The command itself, from its arguments to one JSON document."""
-    source, model = str(logs.archive("clean")), str(logs.bundle("clean"))
-    command = [*SWERVE, "replay", "--source", source, "--model", model, "--redis", redis_server.url, "--json"]
-    places = {"work": tmp_path, "checkpoint.dir": tmp_path / "checkpoints", "out.dir": tmp_path / "out"}
-    overrides = [part for key, value in places.items() for part in ("--set", f"{key}={value}")]
-    done = subprocess.run([*command, *overrides], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
-    report = json.loads(done.stdout)
-    counts = logs.oracle("clean", "every_event", ("home",)).counts
-    names = {"events": "events", "denied": "without_consent", "duplicates": "duplicates", "too_late": "too_late", "rejects": "rejects"}
-    assert {name: report[key] for name, key in names.items()} == {name: counts[name] for name in names}
 
 
 def test_what_fails_inside_flink_says_why(logs: Logs, locked_redis: RedisServer, tmp_path: Path) -> None:
