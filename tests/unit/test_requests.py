@@ -12,7 +12,7 @@ from tests.golden import request as golden_request
 from tests.golden.profile import golden
 from tests.unit.trail import applied_to, event
 from udfs.profile import ProfileError, empty_profiles, pack_profiles
-from udfs.requests import Requests, latest_of_each_user, pack_requests, request_of, unpack_requests
+from udfs.requests import Requests, latest_of_each_user, pack_requests, request_of, stands, unpack_requests
 
 USERS = st.lists(st.one_of(st.sampled_from(["a", "b"]), st.text(max_size=300)).map(lambda name: name.encode("utf-8", "replace")))
 
@@ -74,3 +74,13 @@ def test_a_request_carries_what_the_kernel_kept() -> None:
     assert reasons.tolist() == [4, 8]
     assert arrived["cart_items"].tolist() == [1, 0]
     assert arrived[1:].tobytes() == profiles[1:].tobytes()
+
+
+@pytest.mark.parametrize(("field", "still"), [("seen_n", True), ("clock", False), ("n_events", False), ("cart_deadline", False)])
+def test_a_request_stands_until_something_asks(field: str, still: bool) -> None:
+    """An event that was too late is seen and asks for nothing; one that is applied counts; a deadline that fires is gone."""
+    profiles: NDArray[np.void] = np.repeat(golden(), 1)
+    request = request_of(b"u", 1, pack_profiles(profiles)[0])
+    assert stands(request, profiles[0])
+    profiles[field] += 1
+    assert stands(request, profiles[0]) is still
