@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.blocks import pack_block
-
-CAUSES = ("first", "shift", "warm", "interest", "context")
+from udfs.update import CAUSES
 
 
 def change_id(user: bytes, sequence: int, cause: str) -> str:
