@@ -142,6 +142,6 @@ def _complaint(error: ValidationError, values: Mapping[str, _Value]) -> UsageErr
     if not key:
         return UsageError(message)
     value = values[key]
-    shown = "" if key.startswith("redis.") else f", not {value.text!r}"
+    shown = "" if key.startswith(("redis.", "registry.", "kafka.properties")) else f", not {value.text!r}"
     where = "" if value.origin.startswith("--set") else f" (from {value.origin})"
     return UsageError(f"setting {key} {message}{shown}{where}")

@@ -5,16 +5,35 @@ pydantic alone, not pydantic-settings: that one passes over environment variable
 
 from __future__ import annotations
 
+import json
+import re
 import types
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Surface = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 MASK = "********"
+_SECRET = re.compile(r"password|secret|jaas|credential|token|\.key$", re.IGNORECASE)
+
+
+def _pairs(text: Any) -> Any:
+    """Read properties from one text: JSON, or name=value separated by commas."""
+    if not isinstance(text, str):
+        return text
+    if text.lstrip().startswith("{"):
+        return json.loads(text)
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError("should be name=value,name=value or JSON")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+Properties = Annotated[dict[str, str], BeforeValidator(_pairs)]
 
 
 class Section(BaseModel):
@@ -141,6 +160,80 @@ class ModelSettings(Section):
     """Folder of the bundle."""
 
 
+class KafkaSettings(Section):
+    """The brokers."""
+
+    brokers: str = Field(default="127.0.0.1:9092", min_length=1)
+    """Bootstrap servers, host:port, separated by commas."""
+    group: str = Field(default="swerve", min_length=1)
+    """Consumer group; its committed offsets are what `start: committed` begins at."""
+    start: Literal["committed", "earliest", "latest", "timestamp"] = "committed"
+    """Where a live job without a savepoint begins; where nothing is committed yet, at the earliest record."""
+    start_time: int | None = None
+    """For `start: timestamp`: milliseconds since 1970."""
+    idle_ms: Count = 1_000
+    """A partition without records for so long does not hold the watermark."""
+    properties: Properties = Field(default={}, repr=False)
+    """Properties of Kafka's own clients by their Java names, such as security.protocol; for source, sinks and tools alike."""
+
+    @model_validator(mode="after")
+    def _has_time(self) -> KafkaSettings:
+        if self.start == "timestamp" and self.start_time is None:
+            raise ValueError("kafka.start is timestamp: kafka.start_time should say which")
+        return self
+
+
+class RegistrySettings(Section):
+    """The schema registry."""
+
+    url: str | None = Field(default=None, repr=False)
+    """Base of its Confluent API; none: the schema ids of `avro/ids.json`."""
+    user: str | None = None
+    """Login."""
+    password: SecretStr | None = None
+    """Its password."""
+    ca: Path | None = None
+    """PEM file of the authority that its certificate is signed by."""
+    cache: Path | None = Path(".swerve/schemas")
+    """Folder that keeps schemas by id, so that a restart does not need the registry for those known."""
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+            raise ValueError("should look like http://host:8081")
+        return url
+
+    @property
+    def masked_url(self) -> str:
+        """The address without its password, for people and logs."""
+        return mask_url(self.url) if self.url else "avro/ids.json"
+
+
+class TopicSettings(Section):
+    """Names of the topics."""
+
+    events: Topic = "shop.events.v1"
+    """What shoppers do."""
+    dead_letters: Topic = "shop.events.v1.dlq"
+    """What was no good event, as it came."""
+    segments: Topic = "shop.segments.v1"
+    """Segment changes."""
+    recommendations: Topic = "shop.recommendations.v1"
+    """What was shown, and why."""
+    catalog: Topic = "shop.catalog.v1"
+    """The items of the shop, compacted."""
+
+
+class ClusterSettings(Section):
+    """The Flink cluster."""
+
+    url: str | None = None
+    """REST address of its JobManager; none: Flink runs in the command's own process."""
+    python: str | None = None
+    """Python on the cluster's machines; none: what the cluster's own configuration says."""
+
+
 class OutSettings(Section):
     """What the job emits beside Redis."""
 
@@ -168,6 +261,10 @@ class Settings(Section):
     checkpoint: CheckpointSettings = CheckpointSettings()
     model: ModelSettings = ModelSettings()
     out: OutSettings = OutSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    registry: RegistrySettings = RegistrySettings()
+    topics: TopicSettings = TopicSettings()
+    cluster: ClusterSettings = ClusterSettings()
     parallelism: Annotated[int, Field(ge=1, le=128)] = 1
     """Parallel instances of every operator."""
     work: Path = Path(".swerve")
@@ -199,6 +296,9 @@ class Settings(Section):
         document = self.model_dump(mode="json")
         document["redis"]["password"] = MASK if self.redis.password else None
         document["redis"]["url"] = self.redis.masked_url if self.redis.url else None
+        document["registry"]["password"] = MASK if self.registry.password else None
+        document["registry"]["url"] = self.registry.masked_url if self.registry.url else None
+        document["kafka"]["properties"] = {name: MASK if _SECRET.search(name) else value for name, value in self.kafka.properties.items()}
         return document
 
 
