@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,10 @@ class SchemaError(SwerveError):
 
 class UnknownSchema(SwerveError, LookupError):
     """No schema has this id."""
+
+
+class SchemaUnavailable(SwerveError):
+    """Whether a schema has this id cannot be found out now: what needs it has to wait, it is not bad."""
 
 
 def load(name: str, version: int = 1) -> Schema:
@@ -69,6 +74,20 @@ class SchemaStore(Protocol):
         ------
         UnknownSchema
             If there is none.
+        SchemaUnavailable
+            If that cannot be found out now.
+        """
+        ...
+
+    def get_by_guid(self, guid: uuid.UUID) -> int:
+        """Give the id under which `get` gives the schema of a GUID.
+
+        Raises
+        ------
+        UnknownSchema
+            If there is none.
+        SchemaUnavailable
+            If that cannot be found out now.
         """
         ...
 
@@ -96,6 +115,10 @@ class LocalSchemas:
             return self._schemas[schema_id]
         except KeyError:
             raise UnknownSchema(f"no schema has the id {schema_id}") from None
+
+    def get_by_guid(self, guid: uuid.UUID) -> int:
+        """See `SchemaStore.get_by_guid`; only a registry gives GUIDs."""
+        raise UnknownSchema(f"no schema has the GUID {guid}", "set registry.url")
 
 
 @cache
