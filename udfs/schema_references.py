@@ -10,7 +10,7 @@ from fastavro.schema import SchemaParseException
 
 from udfs.schemas import Schema
 
-_HINT = "__fastavro"
+_HINT = "__"
 
 
 def inline(schema: Any, referenced: Sequence[Any]) -> Schema:
