@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +30,49 @@ def prepare_process(work: Path) -> None:
     os.environ["FLINK_LOG_DIR"] = str(logs.resolve())
     # Without this a local run executes the UDFs in the client process, one after the other.
     os.environ["_python_worker_execution_mode"] = "process"
+
+
+def add_kafka_connector(work: Path) -> None:
+    """Put the Kafka connector on the class path of the JVM that pyflink starts; to be called before pyflink is imported.
+
+    The JVM plans the job, also one for a cluster: it needs the connector as much as the cluster's lib folder does. `pipeline.jars` would do
+    here, but on a cluster it takes the place of the jars with the Python operators.
+
+    Parameters
+    ----------
+    work
+        The work folder; a folder of links to jars is made in it.
+
+    Raises
+    ------
+    SwerveError
+        If the connector is not there and cannot be fetched.
+    """
+    named = os.environ.get("FLINK_HOME")
+    home = Path(named or _flink_package())
+    lib = Path((named and os.environ.get("FLINK_LIB_DIR")) or home / "lib")
+    jars = sorted(lib.glob("*.jar"))
+    if not any(jar.name.startswith("flink-sql-connector-kafka") for jar in jars):
+        from jobs.dev.artifacts import connector_jar
+
+        jars.append(connector_jar())
+        # Other jars, another folder: one that a running JVM reads from does not change.
+        lib = work.resolve() / "lib" / hashlib.blake2b(repr(jars).encode(), digest_size=6).hexdigest()
+        lib.mkdir(parents=True, exist_ok=True)
+        for jar in jars:
+            with suppress(FileExistsError):
+                (lib / jar.name).symlink_to(jar.resolve())
+    # pyflink sets FLINK_LIB_DIR itself unless there is a FLINK_HOME.
+    os.environ["FLINK_HOME"] = str(home)
+    os.environ["FLINK_LIB_DIR"] = str(lib)
+
+
+def _flink_package() -> str:
+    """Find the Flink that came as a Python package, without importing it."""
+    found = importlib.util.find_spec("pyflink")
+    assert found is not None
+    assert found.submodule_search_locations
+    return found.submodule_search_locations[0]
 
 
 def local_tables(settings: Settings, *, restarts: int = 0) -> StreamTableEnvironment:
