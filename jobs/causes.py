@@ -9,6 +9,8 @@ OURS = ("udfs", "jobs", "models")
 #: The last line of a Python traceback; and how pemja, which runs Python inside the JVM, says the same.
 _RAISED = re.compile(r"(?P<path>(?:\w+\.)*)(?P<kind>[A-Za-z_]\w*)(?:: (?P<text>.*))?")
 _PEMJA = re.compile(r"Caused by: pemja\.core\.PythonException: <class '(?P<path>(?:\w+\.)*)(?P<kind>\w+)'>(?:: (?P<text>.*))?")
+#: A line of a stack trace that says only where.
+_FRAME = re.compile(r"\s*(at \S+\(.*\)|\.\.\. \d+ (more|common frames omitted))\s*$")
 
 
 def root_cause(trace: str) -> str:
@@ -40,4 +42,5 @@ def root_cause(trace: str) -> str:
         kind, text = raised["kind"], raised["text"] or ""
         return text if text and raised["path"].partition(".")[0] in OURS else f"{kind}: {text}".removesuffix(": ")
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return (causes or [line.strip() for line in lines if line.strip()] or ["unknown"])[-1]
+    said = [line.strip() for line in lines if line.strip() and not _FRAME.match(line)]
+    return (causes or said or ["unknown"])[-1]
