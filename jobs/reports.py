@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+LABELS = ("model", "model_version", "lag_le", "lag_sum")
+
 
 @dataclass
 class RunReport:
@@ -26,6 +28,8 @@ class RunReport:
     profiles: Counter[str] = field(default_factory=Counter)
     ranks: Counter[str] = field(default_factory=Counter)
     collapse: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
+    """Records whose schema could not be looked up yet."""
     first_ns: int = 2**63
     last_ns: int = 0
 
@@ -48,13 +52,14 @@ class RunReport:
         if stage == "collapse":
             self.events += line["events"]
             self.denied += line["denied"]
+            self.waiting += line.get("waiting", 0) - line.get("released", 0)
             self.reasons.update(line["reasons"])
             self.collapse.update(busy_ns=line["busy_ns"])
         elif stage == "profiles":
             self.users += line.get("new_users", 0)
             self.profiles.update(line)
         else:
-            self.ranks.update(line)
+            self.ranks.update({name: count for name, count in line.items() if name not in LABELS})
 
     def stage_seconds(self) -> dict[str, float]:
         """Time by stage, summed over all parallel operators; stages overlap, so the sum is more than `seconds`."""

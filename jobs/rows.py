@@ -23,6 +23,8 @@ class Tag(IntEnum):
     """A block of recommendations."""
     REPORT = 5
     """Counters of one call, as JSON."""
+    WAITING = 6
+    """Records of a topic whose schema cannot be looked up now: number of the partition, then a block of raw records."""
 
 
 def row(tag: Tag, body: bytes) -> bytes:

@@ -1,8 +1,10 @@
 """The way of an event through Flink, from top to bottom.
 
     source ─▶ collapse ─▶ profiles ─▶ rank ─▶ Redis
-                 │            │         │
-                 └────────────┴─────────┴──▶ sinks (dead letters, segment changes, recommendations, report)
+               │     ▲        │         │
+               ▼     │        │         │
+              waiting│        │         │     (schemas that a registry cannot give now)
+                     └────────┴─────────┴──▶ sinks (dead letters, segment changes, recommendations, report)
 
 `collapse` and `rank` are pandas UDFs in process mode; `profiles` is keyed by bucket and runs in thread mode. Rows are described in
 `jobs.rows`; the work itself is done by `udfs/`.
@@ -19,6 +21,7 @@ from pyflink.table.udf import udf
 from jobs.operators.collapse import CollapseFunction
 from jobs.operators.profiles import ProfileFunction
 from jobs.operators.rank import RankFunction
+from jobs.operators.waiting import WaitingFunction
 from jobs.rows import Tag, where
 
 if TYPE_CHECKING:
@@ -40,6 +43,11 @@ class Source(Protocol):
     """The columns handed to it."""
     end_time: int | None
     """Greatest event time of a bounded source, in ms; None where there is no end."""
+    waits: bool
+    """Whether some of its records may have to wait for their schema."""
+
+    heartbeat: bool
+    """Whether it registers a view of that name as well, without rows, whose watermark counts where the source is idle."""
 
     def register(self, tables: StreamTableEnvironment, view: str) -> None:
         """Create the view of raw rows, with a watermark."""
@@ -71,9 +79,23 @@ def build(tables: StreamTableEnvironment, source: Source, sinks: Sinks, settings
     """
     source.register(tables, "events")
     collapsed = _rows(tables, "collapse", CollapseFunction(settings, source.reader), ", ".join(source.columns), "events")
-    _view(tables, "collapsed", collapsed)
+    _view(tables, "decoded", collapsed)
+    if source.waits:
+        waiting = tables.to_data_stream(tables.sql_query(f"SELECT `row` FROM decoded WHERE {where(Tag.WAITING)}"))
+        released = (
+            waiting.key_by(WaitingFunction.partition, key_type=Types.INT())
+            .process(WaitingFunction(settings), output_type=ONE_ROW)
+            .uid("waiting")
+            .name("waiting")
+        )
+        _view(tables, "released", released)
+        tables.create_temporary_view("collapsed", tables.sql_query("SELECT `row` FROM decoded UNION ALL SELECT `row` FROM released"))
+    else:
+        tables.create_temporary_view("collapsed", tables.sql_query("SELECT `row` FROM decoded"))
 
-    payloads = tables.to_data_stream(tables.sql_query(f"SELECT `row` FROM collapsed WHERE {where(Tag.PAYLOAD)}"))
+    # The heartbeat has no rows: its watermark moves the night on when nobody comes.
+    beats = " UNION ALL SELECT `row` FROM heartbeat" if source.heartbeat else ""
+    payloads = tables.to_data_stream(tables.sql_query(f"SELECT `row` FROM collapsed WHERE {where(Tag.PAYLOAD)}{beats}"))
     profiles = (
         payloads.key_by(ProfileFunction.bucket, key_type=Types.INT())
         .process(ProfileFunction(settings, source.end_time), output_type=ONE_ROW)

@@ -13,10 +13,12 @@ import numpy as np
 from udfs.archive import Chunk, ChunkData, read_chunk
 from udfs.blocks import pack_block, unpack_block
 from udfs.decode import Decoded, Decoder
+from udfs.framing import SCHEMA_HEADER, framed
 from udfs.grouping import group
 from udfs.merging import merge
-from udfs.reasons import BAD_PRICE, BLOCK_DAMAGED, DETAILS, REASONS, TIME_IN_FUTURE, TIME_TOO_OLD, TOO_LARGE
-from udfs.schemas import SchemaStore, load
+from udfs.raw_records import RawColumns
+from udfs.reasons import BAD_PRICE, BLOCK_DAMAGED, DETAILS, REASONS, TIME_IN_FUTURE, TIME_TOO_OLD, TOO_LARGE, WAITS
+from udfs.schemas import SchemaStore, SchemaUnavailable, load
 
 Headers = Mapping[str, bytes | None]
 
@@ -87,12 +89,15 @@ class Collapsed:
         Good events, those without consent included.
     denied
         Good events whose consent does not allow personalisation: they are in no payload.
+    waiting
+        Records whose schema cannot be looked up now: to be collapsed again later.
     """
 
     payloads: list[bytes]
     dead_letters: list[DeadLetter] = field(default_factory=list)
     events: int = 0
     denied: int = 0
+    waiting: RawColumns = field(default_factory=RawColumns)
 
     @property
     def reasons(self) -> Counter[str]:
@@ -113,6 +118,7 @@ class Collapse:
 
     def __init__(self, limits: Limits, schemas: SchemaStore) -> None:
         self._limits = limits
+        self._schemas = schemas
         self._decoder = Decoder(schemas, max_bytes=limits.max_bytes)
 
     def warm_up(self) -> None:
@@ -184,6 +190,10 @@ class Collapse:
         decoded, letters = self._values(values, keys, headers, timestamps, partitions, offsets, topic, now_ms)
         collapsed = self._group(decoded)
         collapsed.dead_letters = letters
+        wait = np.flatnonzero(decoded.reasons == WAITS).tolist()
+        if wait:
+            columns = (partitions, offsets, timestamps, keys, values, headers)
+            collapsed.waiting = RawColumns(*([column[row] for row in wait] for column in columns))
         return collapsed
 
     def _values(
@@ -197,13 +207,29 @@ class Collapse:
         topic: str,
         now_ms: int,
     ) -> tuple[Decoded, list[DeadLetter]]:
-        decoded = self._decoder.values(values, now_ms + self._limits.future_ms)
+        together, wait = self._framed(values, headers)
+        decoded = self._decoder.values(together, now_ms + self._limits.future_ms)
+        decoded.reasons[wait] = WAITS
         return decoded, [
             DeadLetter(
                 reason, detail, topic, int(partitions[row]), int(offsets[row]), int(timestamps[row]), keys[row], values[row], headers[row]
             )
             for row, reason, detail in self._rejects(decoded, now_ms)
         ]
+
+    def _framed(self, values: Sequence[bytes | None], headers: Sequence[Headers]) -> tuple[Sequence[bytes | None], list[int]]:
+        """Values with their schema id in front also where it came in a header, and the rows whose id cannot be looked up now."""
+        rows = [row for row, header in enumerate(headers) if header and SCHEMA_HEADER in header]
+        if not rows:
+            return values, []
+        together, wait = list(values), []
+        for row in rows:
+            try:
+                together[row] = framed(values[row], headers[row], self._schemas)
+            except SchemaUnavailable:
+                together[row] = None
+                wait.append(row)
+        return together, wait
 
     def _blocks(self, chunk: Chunk, data: ChunkData, topic: str, now_ms: int) -> tuple[Decoded, list[DeadLetter]]:
         decoded = self._decoder.blocks(data.schema, [(block.count, block.body) for block in data.blocks], now_ms + self._limits.future_ms)
@@ -232,7 +258,7 @@ class Collapse:
 
     def _rejects(self, decoded: Decoded, now_ms: int) -> Iterator[tuple[int, str, str]]:
         """Rows that are no good events, with the reason and what to say of it."""
-        for row in np.flatnonzero(~decoded.good).tolist():
+        for row in np.flatnonzero(~decoded.good & (decoded.reasons != WAITS)).tolist():
             code = int(decoded.reasons[row])
             detail = decoded.details.get(row) or DETAILS[code]
             event = decoded.events[row]

@@ -16,8 +16,8 @@ from udfs.decode_codes import Program
 from udfs.decode_loops import read_block, read_values
 from udfs.decode_program import Incompatible, compile_program
 from udfs.events import EVENT
-from udfs.reasons import BAD_FRAMING, EMPTY, GOOD, TOO_LARGE, TRAILING_BYTES, UNKNOWN_SCHEMA, WRONG
-from udfs.schemas import Schema, SchemaStore, UnknownSchema
+from udfs.reasons import BAD_FRAMING, EMPTY, GOOD, TOO_LARGE, TRAILING_BYTES, UNKNOWN_SCHEMA, WAITS, WRONG
+from udfs.schemas import Schema, SchemaStore, SchemaUnavailable, UnknownSchema
 
 FRAMING_BYTES = 5
 MAGIC = 0
@@ -68,7 +68,7 @@ class Decoded:
     events : EVENT[n]
         `user` is 0, `row` the row. Undefined where the reason is not `GOOD`, save for the time of what was rejected for its content.
     reasons : u1[n]
-        Codes of `udfs.reasons.REASONS`.
+        Codes of `udfs.reasons.REASONS`, or `WAITS`.
     users : u8[n]
         `hash64` of the users.
     granted : bool[n]
@@ -212,6 +212,9 @@ class Decoder:
         except UnknownSchema:
             out.reasons[rows] = UNKNOWN_SCHEMA
             out.details |= dict.fromkeys(rows.tolist(), f"no schema has the id {schema_id}")
+            return
+        except SchemaUnavailable:
+            out.reasons[rows] = WAITS
             return
         if isinstance(program, Incompatible):
             out.reasons[rows] = WRONG

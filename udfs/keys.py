@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 VERSION_BYTES = 16
-"""A stored profile begins with clock and number of events, big-endian u64 each: the version of all keys of the user."""
+"""A stored profile begins with the version of all keys of the user, two big-endian u64 (`udfs.versions`)."""
 
 
 def recommendations_key(user: str, surface: str, prefix: str = "") -> str:

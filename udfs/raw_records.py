@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from udfs.avro_bytes import read_number
+from udfs.blocks import pack_block
 from udfs.schemas import load
 
 NAME = "RawRecord"
@@ -78,6 +79,21 @@ def read_raw(body: bytes, count: int, into: RawColumns) -> int:
         into.value.append(None if value < 0 else body[value:value_end])
         into.headers.append({} if headers_end - headers == 1 else _headers(body, headers))
     return int(end)
+
+
+def pack_raw(records: RawColumns) -> list[tuple[int, bytes]]:
+    """Encode records as blocks of ``raw_record``.
+
+    Returns
+    -------
+    list of tuple of int and bytes
+        A partition and its block, for each partition that there is.
+    """
+    by_partition: dict[int, list[dict[str, Any]]] = {}
+    for values in zip(*vars(records).values(), strict=True):
+        record = dict(zip(vars(records), values, strict=True))
+        by_partition.setdefault(record["partition"], []).append(record)
+    return [(partition, pack_block("raw_record", rows)) for partition, rows in by_partition.items()]
 
 
 def _plain(type_: Any) -> Any:

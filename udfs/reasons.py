@@ -12,6 +12,9 @@ REASONS = (
     MISSING_EVENT_ID, MISSING_USER_ID, BAD_PRICE, TIME_IN_FUTURE, TIME_TOO_OLD, BLOCK_DAMAGED,
 ) = range(len(REASONS))  # fmt: skip
 
+#: No reason: what its schema is cannot be found out now, so it waits.
+WAITS = 255
+
 #: What a reason means, for people, where nothing more is known.
 DETAILS = (
     "", "no bytes", "too many bytes", "a value begins with a byte 0 and a schema id of 4 bytes", "its schema is not known",

@@ -17,7 +17,7 @@ class StoredProfile(NamedTuple):
     Attributes
     ----------
     clock
-        Latest time that it has seen, milliseconds since 1970.
+        Latest event time that it has seen, milliseconds since 1970.
     n_events
         Events applied.
     packed
@@ -64,7 +64,8 @@ def read_profile(client: redis.Redis, user: str, prefix: str = "") -> StoredProf
     if not isinstance(stored, bytes) or len(stored) < VERSION_BYTES:
         return None
     half = VERSION_BYTES // 2
-    return StoredProfile(int.from_bytes(stored[:half], "big"), int.from_bytes(stored[half:VERSION_BYTES], "big"), stored[VERSION_BYTES:])
+    number = int.from_bytes(stored[half:VERSION_BYTES], "big")
+    return StoredProfile(int.from_bytes(stored[:half], "big"), number // 2, stored[VERSION_BYTES:])
 
 
 def read_recommendations(

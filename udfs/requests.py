@@ -12,6 +12,8 @@ from udfs.profile import pack_profiles, unpack_profiles
 
 #: Length of the user id, length of the packed profile, reasons.
 HEAD = struct.Struct("<IHB")
+#: Beside the reasons: her deadline has passed, no event of hers has come, and the profile does not know it yet (`udfs.versions.settle`).
+AHEAD = 64
 
 Requests = tuple[list[bytes], NDArray[np.uint8], NDArray[np.void]]
 

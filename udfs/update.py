@@ -88,7 +88,7 @@ class Updater:
         """Compile the kernels, or load them, so that the first payload need not wait for it."""
         profiles = empty_profiles(1)
         self.apply(profiles, np.zeros(1, EVENT), latest_only=True)
-        self.fire(profiles, 0)
+        fire(profiles, np.zeros(1, np.bool_))
         unpack_profiles(pack_profiles(profiles))
 
     def apply(self, profiles: NDArray[np.void], events: NDArray[np.void], *, latest_only: bool) -> Applied:
@@ -116,21 +116,37 @@ class Updater:
         )  # fmt: skip
         return _applied(which, reasons, snapshots, changes[:n_changes], counters)
 
-    def fire(self, profiles: NDArray[np.void], until_ms: int) -> Applied:
-        """Fire the deadlines up to a time, each with its own.
 
-        Parameters
-        ----------
-        profiles : PROFILE[U]
-            Changed in place.
-        until_ms
-            Deadlines after it stay.
-        """
-        due = np.flatnonzero((profiles["cart_deadline"] > 0) & (profiles["cart_deadline"] <= until_ms)).astype(np.int32)
-        _fire_all(profiles, due)
-        counters = np.zeros(len(COUNTERS), np.int64)
-        counters[[_DEADLINES, _REQUESTS]] = len(due)
-        return _applied(due, np.full(len(due), DEADLINE_ASKS, np.uint8), profiles[due], np.empty(0, CHANGE), counters)
+def due(profiles: NDArray[np.void], until_ms: int) -> NDArray[np.bool_]:
+    """Tell which profiles have a deadline up to a time.
+
+    Parameters
+    ----------
+    profiles : PROFILE[R]
+        Profiles.
+    until_ms
+        The latest.
+
+    Returns
+    -------
+    bool[R]
+    """
+    deadlines = profiles["cart_deadline"]
+    found: NDArray[np.bool_] = (deadlines > 0) & (deadlines <= until_ms)
+    return found
+
+
+def fire(profiles: NDArray[np.void], which: NDArray[np.bool_]) -> None:
+    """Fire the deadlines of some profiles.
+
+    Parameters
+    ----------
+    profiles : PROFILE[R]
+        Changed in place.
+    which : bool[R]
+        Those that have one that passed.
+    """
+    _fire_all(profiles, np.flatnonzero(which).astype(np.int32))
 
 
 def _applied(

@@ -1,4 +1,4 @@
-"""Adapter of `udfs.collapse`: raw rows of a batch → one payload a bucket, dead letters, counters."""
+"""Adapter of `udfs.collapse`: raw rows of a batch → one payload a bucket, dead letters, what has to wait, counters."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jobs.settings import Settings
+    from udfs.collapse import Collapsed
 
 
 class CollapseFunction(ScalarFunction):
@@ -36,23 +37,43 @@ class CollapseFunction(ScalarFunction):
 
     def eval(self, *columns: pd.Series[Any]) -> pd.Series[Any]:
         """Collapse one batch."""
-        import orjson
         import pandas as pd
 
-        from udfs.dead_letters import pack_dead_letters
-
         started = time.time_ns()
-        collapsed = self._read(*columns)
-        rows = [row(Tag.PAYLOAD, payload) for payload in collapsed.payloads]
-        if collapsed.dead_letters:
-            rows.append(row(Tag.DEAD_LETTERS, pack_dead_letters(collapsed.dead_letters, started // 1_000_000)))
-        report = {
-            "stage": "collapse",
-            "events": collapsed.events,
-            "denied": collapsed.denied,
-            "reasons": collapsed.reasons,
-            "at_ns": started,
-            "busy_ns": time.time_ns() - started,
-        }
-        rows.append(row(Tag.REPORT, orjson.dumps(report)))
-        return pd.Series([rows, *[[]] * (len(columns[0]) - 1)])
+        return pd.Series([rows_of(self._read(*columns), started), *[[]] * (len(columns[0]) - 1)])
+
+
+def rows_of(collapsed: Collapsed, started_ns: int, **more: int) -> list[bytes]:
+    """Lay out what became of a batch.
+
+    Parameters
+    ----------
+    collapsed
+        What the core gave.
+    started_ns
+        When the call began.
+    **more
+        Further counters for the report.
+    """
+    import orjson
+
+    from udfs.dead_letters import pack_dead_letters
+    from udfs.raw_records import pack_raw
+
+    rows = [row(Tag.PAYLOAD, payload) for payload in collapsed.payloads]
+    if collapsed.dead_letters:
+        rows.append(row(Tag.DEAD_LETTERS, pack_dead_letters(collapsed.dead_letters, started_ns // 1_000_000)))
+    for partition, block in pack_raw(collapsed.waiting):
+        rows.append(row(Tag.WAITING, partition.to_bytes(4, "little") + block))
+    report = {
+        "stage": "collapse",
+        "events": collapsed.events,
+        "denied": collapsed.denied,
+        "reasons": collapsed.reasons,
+        "waiting": len(collapsed.waiting),
+        "at_ns": started_ns,
+        "busy_ns": time.time_ns() - started_ns,
+        **more,
+    }
+    rows.append(row(Tag.REPORT, orjson.dumps(report)))
+    return rows

@@ -1,7 +1,9 @@
 """Adapter of `udfs.update`: payloads of a bucket → profiles in keyed state, rank requests, segment changes.
 
 State is keyed by bucket, and this file is the only one that knows it: inside a bucket, `profiles` maps a user to her packed
-profile. `due` maps a slot of time to the users whose cart deadline lies before it; a user with a deadline stands in at least one slot.
+profile. `due` maps a slot of time to the users whose cart deadline lies before it; a user with a deadline after `fired_until` stands in at
+least one slot. What state holds depends on the log alone, never on the watermark: a timer asks for the ranking that a deadline
+brings, and leaves the profile as it is (docs/decisions/0006-deadlines.md).
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from udfs.update import Applied
 
 SLOT_MS = 10_000
-REPLAY_SLOT_MS = 86_400_000  # a replay runs through days in seconds: fewer, larger slots; a deadline fires with its own time anyway
 END_OF_TIME = 2**63 - 1
 USERS_A_ROW = 256
+ADOPT_MS = 2_000  # by the clock; a timer that a job which does not hold requests back finds in its state is overdue, and fires at once
+BEFORE_ALL = -(2**63)
 EVENT = 1
 SEPARATOR = b"\xff"  # never occurs in UTF-8
 
@@ -37,7 +40,6 @@ class ProfileFunction(KeyedProcessFunction):
     def __init__(self, settings: Settings, end_time: int | None) -> None:
         self._settings = settings
         self._end_time = END_OF_TIME if end_time is None else end_time
-        self._slot_ms = SLOT_MS if end_time is None else REPLAY_SLOT_MS
         self._asks_always = settings.rank.on == "every_event"
         self._hold_back = settings.rank.hold_back if settings.rank.hold_back is not None else end_time is not None
 
@@ -60,7 +62,8 @@ class ProfileFunction(KeyedProcessFunction):
         self._due = state("due", Types.LONG())
         self._pending = state("pending", text)
         self._buckets = runtime_context.get_state(ValueStateDescriptor("buckets", Types.INT()))
-        self._known: set[int] = set()
+        self._fired = runtime_context.get_state(ValueStateDescriptor("fired_until", Types.LONG()))
+        self._fired_until: dict[int, int] = {}
         self._cache = ProfileCache(self._profiles, self._settings.state.cache_profiles)
         self._bundle = Bundle.open(self._settings.model.path)
         self._updater = Updater(self._bundle.segments, self._settings.rank.on, self._settings.rank.every)
@@ -76,19 +79,22 @@ class ProfileFunction(KeyedProcessFunction):
         users = payload.users
         profiles, new, size = self._cache.read(users)
         read = time.time_ns()
-        armed = profiles["cart_deadline"] != 0
+        deadlines, abandoned = profiles["cart_deadline"].copy(), profiles["abandoned"].copy()
+        announced = (deadlines != 0) & (deadlines <= self._fired_until[payload.bucket])
         applied = self._updater.apply(profiles, payload.events, latest_only=self._settings.rank.latest_only or self._hold_back)
         kernel = time.time_ns()
         if self._hold_back and self._asks_always and applied.counters["too_late"]:
             self._hold_before_late(users, profiles, applied)
         grown = self._cache.write(users, profiles) - size
-        self._register(users, profiles, ~armed, ctx)
+        if not self._hold_back:
+            applied.counters["deadlines"] -= int((announced & (profiles["abandoned"] != abandoned)).sum())
+            self._register(users, profiles, (deadlines == 0) | announced, ctx)
         written = time.time_ns()
         rows = [*self._emit(users, applied)]
         # Before the rows go: what follows runs while they are handed over.
         rows.append(
             self._report(
-                applied,
+                applied.counters,
                 new_users=new,
                 state_bytes=grown,
                 at_ns=started,
@@ -100,22 +106,41 @@ class ProfileFunction(KeyedProcessFunction):
         yield from rows
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        """Fire deadlines that the watermark has passed; at the end of a replay, let go of the held requests."""
-        if timestamp == END_OF_TIME:
-            yield from self._release()
-            return
+        """Ask for the rankings of deadlines that the watermark has passed; let go of held requests."""
+        from pyflink.datastream import TimeDomain
+
+        if ctx.time_domain() == TimeDomain.PROCESSING_TIME:
+            yield from self._adopt(ctx)
+        elif timestamp == END_OF_TIME:
+            if self._hold_back:
+                yield from self._release()
+        else:
+            yield from self._announce(timestamp, ctx)
+
+    def _announce(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        import numpy as np
+
+        from udfs.requests import AHEAD, pack_requests
+        from udfs.update import DEADLINE_ASKS, due
+
+        bucket = ctx.get_current_key()
+        self._check_buckets(bucket, ctx)
         users = list(dict.fromkeys(self._due.get(timestamp).split(SEPARATOR)))
         self._due.remove(timestamp)
+        if timestamp > self._fired_until[bucket]:
+            self._fired_until[bucket] = timestamp
+            self._fired.update(timestamp)
         profiles = self._cache.read(users).profiles
-        applied = self._updater.fire(profiles, min(timestamp, self._end_time - 1))
-        self._cache.write(users, profiles)
-        self._register(users, profiles, profiles["cart_deadline"] < self._end_time, ctx)
-        yield from self._emit(users, applied)
-        yield self._report(applied)
+        self._register(users, profiles, profiles["cart_deadline"] > timestamp, ctx)
+        at = due(profiles, min(timestamp, self._end_time - 1)).nonzero()[0]
+        if len(at):
+            asking = [users[i] for i in at.tolist()]
+            yield Row(row(Tag.REQUESTS, pack_requests(asking, np.full(len(at), DEADLINE_ASKS | AHEAD, np.uint8), profiles[at])))
+            yield self._report({"deadlines": len(at), "requests": len(at)})
 
     def _check_buckets(self, bucket: int, ctx: Any) -> None:
         """Refuse state that was cut into another number of buckets: its users would not be found again."""
-        if bucket in self._known:
+        if bucket in self._fired_until:
             return
         stored, wanted = self._buckets.value(), self._settings.state.buckets
         if stored is None:
@@ -124,14 +149,43 @@ class ProfileFunction(KeyedProcessFunction):
             raise ValueError(f"this state was made with state.buckets={stored}, the job has {wanted}: set it back")
         if self._hold_back:
             ctx.timer_service().register_event_time_timer(END_OF_TIME)
-        self._known.add(bucket)
+            self._wait_for_adoption(ctx)
+        fired = self._fired.value()
+        self._fired_until[bucket] = BEFORE_ALL if fired is None else fired
+
+    def _wait_for_adoption(self, ctx: Any) -> None:
+        service = ctx.timer_service()
+        service.register_processing_time_timer(service.current_processing_time() + ADOPT_MS)
+
+    def _adopt(self, ctx: Any) -> Iterator[Row]:
+        """Take over, in a live job, the state of a replay that held requests back: rank what it held, follow its deadlines."""
+        self._check_buckets(ctx.get_current_key(), ctx)
+        if self._hold_back:
+            self._wait_for_adoption(ctx)
+            return
+        from udfs.profile import unpack_profiles
+
+        yield from self._release()
+        self._pending.clear()
+        with_deadline: list[tuple[bytes, bytes]] = []
+        for user, packed in self._profiles.items():
+            with_deadline.append((user.encode(), packed))
+            if len(with_deadline) == USERS_A_ROW:
+                self._follow(with_deadline, unpack_profiles, ctx)
+                with_deadline = []
+        if with_deadline:
+            self._follow(with_deadline, unpack_profiles, ctx)
+
+    def _follow(self, batch: list[tuple[bytes, bytes]], unpack: Any, ctx: Any) -> None:
+        profiles = unpack([packed for _, packed in batch])
+        self._register([user for user, _ in batch], profiles, profiles["cart_deadline"] != 0, ctx)
 
     def _register(self, users: list[bytes], profiles: NDArray[np.void], which: NDArray[np.bool_], ctx: Any) -> None:
         """Set a timer for users that got a deadline; one that only moved is followed up when its timer fires."""
         deadlines = profiles["cart_deadline"]
         slots: dict[int, list[bytes]] = {}
         for i in ((deadlines != 0) & which).nonzero()[0].tolist():
-            slots.setdefault(-(-int(deadlines[i]) // self._slot_ms) * self._slot_ms, []).append(users[i])
+            slots.setdefault(-(-int(deadlines[i]) // SLOT_MS) * SLOT_MS, []).append(users[i])
         for slot, names in slots.items():
             there = self._due.get(slot)
             if there is None:
@@ -176,29 +230,37 @@ class ProfileFunction(KeyedProcessFunction):
 
     def _release(self) -> Iterator[Row]:
         """Ask for every user's ranking once: her last request carries her profile as it then was."""
-        from udfs.profile import unpack_profiles
-        from udfs.requests import request_of, stands
-
-        pending = dict(self._pending.items())
-        if self._asks_always:
-            held = (
-                pending[user]
-                if user in pending and stands(pending[user], unpack_profiles([packed])[0])
-                else request_of(user.encode(), EVENT, packed)
-                for user, packed in self._profiles.items()
-            )
-        else:
-            held = (packed for packed in pending.values())
         batch: list[bytes] = []
-        for request in held:
+        deadlines = 0
+        for request, is_deadline in self._held():
             batch.append(request)
+            deadlines += is_deadline
             if len(batch) == USERS_A_ROW:
                 yield Row(row(Tag.REQUESTS, b"".join(batch)))
                 batch = []
         if batch:
             yield Row(row(Tag.REQUESTS, b"".join(batch)))
+        if deadlines:
+            yield self._report({"deadlines": deadlines})
 
-    def _report(self, applied: Applied, **more: int) -> Row:
+    def _held(self) -> Iterator[tuple[bytes, bool]]:
+        from udfs.profile import unpack_profiles
+        from udfs.requests import AHEAD, request_of, stands
+        from udfs.update import DEADLINE_ASKS
+
+        pending = dict(self._pending.items())
+        ended = self._hold_back
+        for user, packed in self._profiles.items():
+            profile = unpack_profiles([packed])[0]
+            held = pending.get(user)
+            if ended and 0 < profile["cart_deadline"] < self._end_time:
+                yield request_of(user.encode(), DEADLINE_ASKS | AHEAD, packed), True
+            elif held is not None and (not self._asks_always or stands(held, profile)):
+                yield held, False
+            elif self._asks_always:
+                yield request_of(user.encode(), EVENT, packed), False
+
+    def _report(self, counters: dict[str, int], **more: int) -> Row:
         import orjson
 
-        return Row(row(Tag.REPORT, orjson.dumps({"stage": "profiles", **applied.counters, **more})))
+        return Row(row(Tag.REPORT, orjson.dumps({"stage": "profiles", **counters, **more})))

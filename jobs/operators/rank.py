@@ -12,6 +12,7 @@ from pyflink.table.udf import FunctionContext, ScalarFunction
 
 from jobs.operators.worker import restore_print
 from jobs.rows import Tag, row
+from udfs.metric_names import LAG_BUCKETS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,16 +59,18 @@ class RankFunction(ScalarFunction):
 
         from udfs.profile import pack_profiles
         from udfs.requests import latest_of_each_user, unpack_requests
+        from udfs.versions import settle
 
         started = time.time_ns()
         asked = unpack_requests([memoryview(blob)[1:] for blob in requests])
         users, reasons, profiles = latest_of_each_user(*asked) if self._settings.rank.latest_only else asked
+        versions, reasons = settle(profiles, reasons)
         unpacked = time.time_ns()
         ranked = self._ranker.rank(users, profiles, reasons, int(time.time() * 1000))
         scored = time.time_ns()
-        versions = np.stack([profiles["clock"], profiles["n_events"]], 1).astype(np.uint64)
         written = self._writer.write(users, versions, ranked.values, pack_profiles(profiles))
         ended = time.time_ns()
+        lags = np.maximum(0, ended // 1_000_000 - profiles["last_time"])
         report = {
             "stage": "rank",
             "at_ns": started,
@@ -75,6 +78,10 @@ class RankFunction(ScalarFunction):
             "written": written.written,
             "stale": written.stale,
             "retries": written.retries,
+            "model": self._ranker.bundle.name,
+            "model_version": self._ranker.bundle.version,
+            "lag_le": np.searchsorted(np.sort(lags), LAG_BUCKETS, "right").tolist(),
+            "lag_sum": int(lags.sum()),
             "unpack_ns": unpacked - started,
             "redis_ns": ended - scored,
             **ranked.timings,

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from udfs.archive import Chunk
 from udfs.collapse import Collapse, Collapsed, Limits
-from udfs.schemas import LocalSchemas
+from udfs.schemas import LocalSchemas, SchemaStore
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
+
+NONE: dict[str, bytes | None] = {}
 
 Reader = Callable[..., Collapsed]
 
@@ -22,14 +24,56 @@ def reader(name: str, settings: Settings) -> Reader:
     Parameters
     ----------
     name
-        ``chunks``: rows that point into archive files.
+        ``chunks``: rows that point into archive files; ``records``: rows that are records of a topic.
     """
-    limits = Limits(buckets=settings.state.buckets, max_bytes=settings.limits.max_bytes, future_ms=settings.time.future_ms)
-    collapse = Collapse(limits, LocalSchemas())
+    collapse = make_collapse(settings, registry=name == "records")
     collapse.warm_up()
+    topic = settings.topics.events
 
     def chunks(*columns: Any) -> Collapsed:
         rows = zip(*columns, strict=True)
         return collapse.chunks([Chunk(path, *map(int, numbers)) for path, *numbers in rows], int(time.time() * 1000))
 
-    return {"chunks": chunks}[name]
+    def records(value: Any, key: Any, headers: Any, timestamp: Any, partition: Any, offset: Any) -> Collapsed:
+        return collapse.values(
+            value.tolist(),
+            key.tolist(),
+            [dict(pairs) if pairs is not None and len(pairs) else NONE for pairs in headers],
+            milliseconds(timestamp),
+            partition.tolist(),
+            offset.tolist(),
+            topic,
+            int(time.time() * 1000),
+        )
+
+    return {"chunks": chunks, "records": records}[name]
+
+
+def make_collapse(settings: Settings, *, registry: bool) -> Collapse:
+    """Make the core; its schemas come from the registry of the settings, else from `avro/`.
+
+    Parameters
+    ----------
+    settings
+        The effective settings.
+    registry
+        Whether the values come from a topic: those of an archive carry ids of `avro/`.
+    """
+    limits = Limits(buckets=settings.state.buckets, max_bytes=settings.limits.max_bytes, future_ms=settings.time.future_ms)
+    return Collapse(limits, schemas_of(settings) if registry else LocalSchemas())
+
+
+def schemas_of(settings: Settings) -> SchemaStore:
+    """Give the schemas of the registry that the settings name, else those of `avro/`."""
+    at = settings.registry
+    if at.url is None:
+        return LocalSchemas()
+    from udfs.registry import RegistrySchemas
+
+    return RegistrySchemas(at.url, at.user, at.password.get_secret_value() if at.password else None, at.ca, at.cache)
+
+
+def milliseconds(timestamps: Any) -> list[int]:
+    """Give a column of timestamps as milliseconds since 1970."""
+    times: list[int] = timestamps.to_numpy("datetime64[ms]").astype("int64").tolist()
+    return times

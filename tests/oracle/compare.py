@@ -84,8 +84,8 @@ def compare_redis(result: OracleResult, client: Any, prefix: str = "", surfaces:
             found.append(f"{user_id}: no profile")
             continue
         version = (int.from_bytes(packed[:8], "big"), int.from_bytes(packed[8:VERSION_BYTES], "big"))
-        if version != (request.profile.clock, request.profile.n_events):
-            found.append(f"{user_id}: version {version}, oracle {(request.profile.clock, request.profile.n_events)}")
+        if version != request.version:
+            found.append(f"{user_id}: version {version}, oracle {request.version}")
         record = unpack_profiles([packed[VERSION_BYTES:]])[0]
         found += [f"{user_id} profile: {line}" for line in profile_differences(request.profile, record)]
     for kind, pattern in (("rec", f"{prefix}rec:{{*}}:*"), ("profile", f"{prefix}profile:{{*}}")):

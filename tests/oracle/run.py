@@ -52,7 +52,7 @@ def run_log(log: Log, segments: Segments, rank_on: str = "every_event", every: i
     _one_partition_a_user(log)
     users = apply_events(log.events, segments, rank_on, every)
     for user in users.values():
-        user.fire(log.end)
+        user.fire(log.end, ahead=True)
     everything = list(log.events)
     return OracleResult(
         profiles={user_id: user.profile for user_id, user in users.items()},

@@ -26,6 +26,15 @@ class RankRequest:
     user_id: str
     reasons: int
     profile: Profile
+    ahead_of: int | None = None
+    """Of a deadline that no event followed: the clock before it."""
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """What decides in Redis which value stays."""
+        if self.ahead_of is None:
+            return self.profile.clock, 2 * self.profile.n_events
+        return self.ahead_of, 2 * self.profile.n_events + 1
 
 
 @dataclass
@@ -65,11 +74,12 @@ class User:
         self._segment(event, outcome, focus_before)
         self._ask(event, outcome)
 
-    def fire(self, before: int) -> None:
-        """Fire the deadline if it stands and lies before a time."""
+    def fire(self, before: int, *, ahead: bool = False) -> None:
+        """Fire the deadline if it stands and lies before a time; ahead: of any event."""
         if 0 < self.profile.cart_deadline < before:
+            clock = self.profile.clock
             steps.fire(self.profile)
-            self.requests.append(RankRequest(self.user_id, REASON_DEADLINE, self.profile.copy()))
+            self.requests.append(RankRequest(self.user_id, REASON_DEADLINE, self.profile.copy(), clock if ahead else None))
 
     def _interest(self, event: Event) -> str:
         """Step 11."""

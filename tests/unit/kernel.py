@@ -12,7 +12,7 @@ from tests.oracle.segments import SegmentChange, Segments
 from udfs.events import EVENT
 from udfs.profile import empty_profiles, pack_profiles, unpack_profiles
 from udfs.segments import BEHAVIOUR, SegmentModel
-from udfs.update import CAUSES, Applied, Updater
+from udfs.update import CAUSES, CHANGE, COUNTERS, DEADLINE_ASKS, Applied, Updater, due, fire
 
 
 def model_of(segments: Segments) -> SegmentModel:
@@ -72,7 +72,7 @@ class KernelRun:
         """Fire every deadline up to a time: a watermark, which says that nothing as old can follow."""
         users = sorted(self._stored)
         profiles = unpack_profiles([self._stored[user_id] for user_id in users])
-        self._take(users, self._updater.fire(profiles, until))
+        self._take(users, fired(profiles, until))
         self._store(users, profiles)
 
     def end(self, time: int) -> None:
@@ -91,3 +91,12 @@ class KernelRun:
             self.requests.append((users[user], reasons, record.copy()))
         for name, count in applied.counters.items():
             self.counters[name] = self.counters.get(name, 0) + count
+
+
+def fired(profiles: NDArray[np.void], until: int) -> Applied:
+    """Fire the deadlines up to a time, as a timer and the ranking it asks for do together."""
+    at = due(profiles, until)
+    fire(profiles, at)
+    who = np.flatnonzero(at).astype(np.int32)
+    counters = {**dict.fromkeys(COUNTERS, 0), "deadlines": len(who), "requests": len(who)}
+    return Applied(who, np.full(len(who), DEADLINE_ASKS, np.uint8), profiles[who], np.empty(0, CHANGE), counters)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.bundles import make_bundle, make_tables
+from tests.unit.kernel import fired
 from tests.unit.wire import NOW, datum, framed
 from udfs.blocks import unpack_block
 from udfs.collapse import Collapse, Limits
@@ -94,9 +95,9 @@ class Way:
         users = sorted(outcome.profiles)
         profiles = unpack_profiles([outcome.profiles[user] for user in users])
         end = max((event[3] for events in outcome.events.values() for event in events), default=0)
-        fired = self._updater.fire(profiles, end - 1)
+        at_the_end = fired(profiles, end - 1)
         outcome.profiles.update(zip(users, pack_profiles(profiles), strict=True))
-        self._follow(outcome, [(users, fired)])
+        self._follow(outcome, [(users, at_the_end)])
         vectors = profile_vectors(profiles, self._ranker.bundle.segments.categories).tolist()
         outcome.vectors.update(zip(users, vectors, strict=True))
         return outcome

@@ -43,7 +43,7 @@ def write(server: RedisServer, user: str, prefix: str = "", surface: str = "home
     profiles["clock"], profiles["n_events"], profiles["segment"] = TIME, 12, 3
     packed = pack_profiles(profiles)
     with RedisWriter(Target(server.url, prefix=prefix, ttl_seconds=5000, surfaces=(surface,))) as writer:
-        writer.write([user.encode()], np.array([(TIME, 12)], np.uint64), [(json.dumps(value(user, surface)).encode(),)], packed)
+        writer.write([user.encode()], np.array([(TIME, 24)], np.uint64), [(json.dumps(value(user, surface)).encode(),)], packed)
     return packed[0]
 
 

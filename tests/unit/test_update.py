@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.unit.kernel import fired
 from tests.unit.trail import START, applied_to, event, events_of, profile_after
 from training.history import read_history
 from training.simulator import simulate
@@ -137,7 +138,7 @@ def test_deadlines_fire_up_to_a_time_each_with_its_own() -> None:
     profiles = empty_profiles(4)
     applied_to(profiles, *(event("add_to_cart", at, user=user) for user, at in enumerate((0, 1, 2))))
     waits = profiles[2:].tobytes()
-    applied = Updater(no_segments()).fire(profiles, START + 1 + CART_DELAY_MS)
+    applied = fired(profiles, START + 1 + CART_DELAY_MS)
     assert applied.requests_user.tolist() == [0, 1]
     assert applied.requests_reason.tolist() == [32, 32]
     assert applied.requests_profile.tobytes() == profiles[:2].tobytes()
@@ -145,7 +146,7 @@ def test_deadlines_fire_up_to_a_time_each_with_its_own() -> None:
     assert profiles["abandoned"].tolist() == [1, 1, 0, 0]
     assert profiles[2:].tobytes() == waits
     assert applied.counters == {**dict.fromkeys(COUNTERS, 0), "deadlines": 2, "requests": 2}
-    assert Updater(no_segments()).fire(profiles, START + 1 + CART_DELAY_MS).counters["deadlines"] == 0, "only once"
+    assert fired(profiles, START + 1 + CART_DELAY_MS).counters["deadlines"] == 0, "only once"
 
 
 def reasons(applied: Any) -> list[tuple[int, int]]:

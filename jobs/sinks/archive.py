@@ -1,4 +1,4 @@
-"""Where everything goes that is not a recommendation in Redis."""
+"""A folder of Avro container files for everything that is not a recommendation in Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where events come from."""
+"""A folder of Avro container files as the source of a job."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class ArchiveSource:
     """
 
     reader = "chunks"
+    waits = heartbeat = False
     columns: tuple[str, ...] = ("`path`", "`partition`", "`offset`", "`size`", "`events`", "`watermark`", "`index`")
 
     def __init__(self, index: Index, folder: Path) -> None:
