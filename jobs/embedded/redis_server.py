@@ -60,7 +60,11 @@ class RedisServer:
 
 
 def start_redis(
-    folder: Path, port: int | None = None, password: str | None = None, options: Mapping[str, str] | None = None
+    folder: Path,
+    port: int | None = None,
+    password: str | None = None,
+    options: Mapping[str, str] | None = None,
+    program: str | None = None,
 ) -> RedisServer:
     """Start a server and wait until it answers. It keeps nothing on disk unless the options say so.
 
@@ -74,6 +78,8 @@ def start_redis(
         Asked of clients; default: none.
     options
         Further lines of its configuration, such as ``{"appendonly": "yes"}``.
+    program
+        Path of a redis-server; default: the one of the wheel.
 
     Raises
     ------
@@ -86,7 +92,7 @@ def start_redis(
         lines = {**DEFAULTS, **(options or {}), "port": str(chosen), "dir": str(folder.resolve())}
         if password:
             lines["requirepass"] = password
-        process, said = _start(lines, folder / LOG)
+        process, said = _start(program or _binary(), lines, folder / LOG)
         run_id = _wait_for(process, chosen, password)
         if run_id is not None:
             login = f":{quote(password, safe='')}@" if password else ""
@@ -144,11 +150,11 @@ def _running(folder: Path) -> str | None:
     return known[0] if server and server.get("run_id") == known[2] else None
 
 
-def _start(lines: Mapping[str, str], log: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(program: str, lines: Mapping[str, str], log: Path) -> tuple[subprocess.Popen[bytes], int]:
     """Start the process; gives where in the log it begins to write. The configuration goes through a pipe: others can read an argument."""
     with log.open("ab") as out:
         begin = out.tell()
-        process = subprocess.Popen([_binary(), "-"], stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen([program, "-"], stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True)
     text = "".join(f"{name} {_quoted(value)}\n" for name, value in lines.items())
     assert process.stdin is not None
     with suppress(BrokenPipeError), process.stdin as pipe:  # broken: it has ended, and the log says why
