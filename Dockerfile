@@ -54,8 +54,8 @@ RUN .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-bui
 # By number: Kubernetes cannot tell whether a name is root.
 USER 9999:9999
 WORKDIR /var/lib/swerve
-# 6123 RPC, 6124 files of the job, 8081 REST, 9249 metrics
-EXPOSE 6123 6124 8081 9249
+# 6123 RPC, 6124 files of the job, 8081 REST, 9250 metrics
+EXPOSE 6123 6124 8081 9250
 # A JobManager and a TaskManager both have metrics; a command ends before it is asked.
 HEALTHCHECK --interval=15s --timeout=6s --start-period=60s CMD ["/docker-entrypoint.sh", "healthy"]
 ENTRYPOINT ["/docker-entrypoint.sh"]

@@ -43,7 +43,7 @@ jobmanager | taskmanager)
     ;;
 healthy)
     exec python -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5).read(1)' \
-        "${2:-http://localhost:${FLINK_METRICS_PORT:-9249}/metrics}"
+        "${2:-http://localhost:${FLINK_METRICS_PORT:-9250}/metrics}"
     ;;
 '')
     exec swerve --help
