@@ -26,6 +26,7 @@ COMMANDS = {
     "demo": "demo",
     "simulate": "simulate",
     "import": "import_",
+    "publish": "publish",
     "train": "train",
     "replay": "replay",
     "show": "show",
