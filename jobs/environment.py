@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,51 +76,73 @@ def _flink_package() -> str:
     return found.submodule_search_locations[0]
 
 
-def local_tables(settings: Settings, *, restarts: int = 0) -> StreamTableEnvironment:
+def local_tables(settings: Settings, options: Mapping[str, str], *, restarts: int = 0) -> StreamTableEnvironment:
     """Make the table environment of an embedded Flink.
 
     Parameters
     ----------
     settings
         The effective settings.
+    options
+        The job's options, see `job_options`.
     restarts
         How often the job may start again from its last checkpoint before it gives up. Flink's own default is: for ever, and a job
         that cannot work then looks like one that hangs.
     """
+    return make_tables({**options, **embedded_options(settings, restarts)})
+
+
+def make_tables(options: Mapping[str, str]) -> StreamTableEnvironment:
+    """Make a table environment with Flink options."""
     from pyflink.common import Configuration
     from pyflink.datastream import StreamExecutionEnvironment
     from pyflink.table import StreamTableEnvironment
 
     configuration = Configuration()
-    for key, value in flink_options(settings, restarts).items():
+    for key, value in options.items():
         configuration.set_string(key, value)
     return StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment(configuration))
 
 
-def flink_options(settings: Settings, restarts: int) -> dict[str, str]:
-    """Give the options of an embedded run."""
-    checkpoints = Path(settings.checkpoint.dir).resolve()
-    options = {
+def job_options(settings: Settings, rows: int, bundle_ms: int) -> dict[str, str]:
+    """Give the options of the job, wherever it runs.
+
+    Parameters
+    ----------
+    settings
+        The effective settings.
+    rows, bundle_ms
+        Of a batch: rows at most, and the longest wait for it to fill.
+    """
+    return {
         "parallelism.default": str(settings.parallelism),
         "pipeline.max-parallelism": "128",
         "pipeline.object-reuse": "true",
         "pipeline.auto-watermark-interval": "100 ms",
-        "python.executable": sys.executable,
-        "python.client.executable": sys.executable,
         "python.execution-mode": "thread",
-        "python.fn-execution.arrow.batch.size": str(settings.batch.rows),
-        "python.fn-execution.bundle.size": str(settings.batch.rows),
-        "python.fn-execution.bundle.time": str(settings.batch.bundle_ms),
+        "python.fn-execution.arrow.batch.size": str(rows),
+        "python.fn-execution.bundle.size": str(rows),
+        "python.fn-execution.bundle.time": str(bundle_ms),
+        # The counters are Flink's own, counted in one operator; a second set costs time in every batch.
         "python.metric.enabled": "false",
         "execution.checkpointing.interval": f"{settings.checkpoint.interval_ms} ms",
         # A replay's chunks all lie between source and operators at once: behind them, a barrier would wait for the end of the run.
         "execution.checkpointing.unaligned.enabled": "true",
-        "execution.checkpointing.dir": checkpoints.as_uri(),
+        "table.exec.uid.generation": "ALWAYS",
+        "table.local-time-zone": "UTC",
+    }
+
+
+def embedded_options(settings: Settings, restarts: int) -> dict[str, str]:
+    """Give what is a cluster's own matter, for an embedded Flink."""
+    options = {
+        "python.executable": sys.executable,
+        "python.client.executable": sys.executable,
+        "rest.bind-address": "127.0.0.1",
+        "execution.checkpointing.dir": Path(settings.checkpoint.dir).resolve().as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "NO_EXTERNALIZED_CHECKPOINTS"
         if not settings.checkpoint.keep
         else "RETAIN_ON_CANCELLATION",
-        "table.exec.uid.generation": "ALWAYS",
-        "table.local-time-zone": "UTC",
         "restart-strategy.type": "none" if restarts == 0 else "fixed-delay",
     }
     if restarts:

@@ -7,16 +7,18 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.causes import root_cause
-from jobs.environment import local_tables, prepare_process
+from jobs.environment import add_kafka_connector, job_options, local_tables, prepare_process
 from jobs.reports import ReportReader, RunReport
 from udfs.archive import Index, index
 from udfs.errors import SwerveError
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
+    from jobs.sources import Span
+    from jobs.topology import Source
 
 Progress = Callable[[RunReport, int], None]
 POLL_SECONDS = 0.25
@@ -50,41 +52,145 @@ def replay(archive: Index, settings: Settings, progress: Progress | None = None,
     JobFailed
         If the job ended with an error.
     """
-    work = Path(settings.work)
-    prepare_process(work)
+    prepare_process(settings.work)
+
+    def source(run: Path) -> Source:
+        from jobs.sources import ArchiveSource
+
+        return ArchiveSource(archive, run / "index")
+
+    watch = (lambda so_far: progress(so_far, archive.events)) if progress else None
+    report, _ = _run(source, settings, settings.batch.rows, watch, restarts)
+    return report
+
+
+def replay_topic(
+    topic: str,
+    span: Span,
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    restarts: int = 3,
+    savepoint: str | None = None,
+    caught_up: Callable[[], bool] | None = None,
+) -> tuple[RunReport, str | None]:
+    """Run the job over a part of a topic and wait for its end, or hand over to a live job.
+
+    Parameters
+    ----------
+    topic, span
+        What is read.
+    settings, progress, restarts
+        As for `replay`.
+    savepoint
+        Folder for a savepoint: the job follows the topic until `caught_up`, and stops there. A live job that starts from that savepoint
+        goes on with the very next record, ranks what was held back, and follows the deadlines.
+    caught_up
+        Whether all of the span is in state.
+
+    Returns
+    -------
+    report : RunReport
+        What was done.
+    savepoint : str or None
+        Where the savepoint lies.
+
+    Raises
+    ------
+    JobFailed
+        If the job ended with an error.
+    """
+    prepare_process(settings.work)
+    add_kafka_connector(settings.work)
+
+    def source(_: Path) -> Source:
+        from jobs.sources import KafkaSource
+
+        return KafkaSource(settings, topic, span, follow=savepoint is not None)
+
+    total = sum(span.end.values()) - sum(span.begin.values())
+    watch = (lambda so_far: progress(so_far, total)) if progress else None
+    return _run(source, settings, settings.batch.records, watch, restarts, savepoint, caught_up)
+
+
+def _run(
+    source: Callable[[Path], Source],
+    settings: Settings,
+    rows: int,
+    watch: Callable[[RunReport], Any] | None,
+    restarts: int,
+    savepoint: str | None = None,
+    caught_up: Callable[[], bool] | None = None,
+) -> tuple[RunReport, str | None]:
     # pyflink reads the environment when it is imported.
     from jobs.sinks import ArchiveSinks
-    from jobs.sources import ArchiveSource
     from jobs.topology import build
 
-    run = work / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}"
-    out = Path(settings.out.dir)
-    sinks = ArchiveSinks(out, run / "report", everything=settings.out.everything)
-    statements = build(local_tables(settings, restarts=restarts), ArchiveSource(archive, run / "index"), sinks, settings)
+    run = settings.work / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}"
+    run.mkdir(parents=True)
+    sinks = ArchiveSinks(Path(settings.out.dir), run / "report", everything=settings.out.everything)
+    tables = local_tables(settings, job_options(settings, rows, settings.batch.bundle_ms), restarts=restarts)
+    result = build(tables, source(run), sinks, settings).execute()
     reader = ReportReader(run / "report")
-    failure: list[BaseException] = []
-    result = statements.execute()
-
-    def wait() -> None:
-        try:
-            result.wait()
-        except Exception as error:  # noqa: BLE001 - raised again by who waits for this thread
-            failure.append(error)
-
-    waiter = threading.Thread(target=wait, daemon=True)
-    waiter.start()
+    waiter = Waiter(result)
+    saved = None
     try:
         while waiter.is_alive():
             waiter.join(POLL_SECONDS)
-            if progress:
-                progress(reader.update(), archive.events)
+            if watch:
+                watch(reader.update())
+            if savepoint is not None and saved is None and caught_up is not None and caught_up():
+                saved = stop_with_savepoint(result, savepoint)
     except KeyboardInterrupt:
         client = result.get_job_client()
         if client:
             client.cancel().result()
         raise
-    if failure:
-        raise JobFailed(f"the job failed: {root_cause(str(failure[0]))}", f"its log: {work / 'log'}") from failure[0]
+    waiter.raise_failure(settings.work)
     report = reader.update()
     shutil.rmtree(run)
-    return report
+    return report, saved
+
+
+class Waiter(threading.Thread):
+    """Waits for a job's end, so that the main thread can be interrupted.
+
+    Parameters
+    ----------
+    result
+        What executing the statements gave.
+    """
+
+    def __init__(self, result: Any) -> None:
+        super().__init__(daemon=True)
+        self._result = result
+        self._failure: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Wait."""
+        try:
+            self._result.wait()
+        except Exception as error:  # noqa: BLE001 - raised again by who waits for this thread
+            self._failure = error
+
+    def raise_failure(self, work: Path) -> None:
+        """Raise `JobFailed` if the job ended with an error."""
+        if self._failure:
+            cause = root_cause(str(self._failure))
+            raise JobFailed(f"the job failed: {cause}", f"its log: {work / 'log'}") from self._failure
+
+
+def stop_with_savepoint(result: Any, folder: str) -> str:
+    """Stop a job with a savepoint; gives where it lies.
+
+    Parameters
+    ----------
+    result
+        What executing the statements gave.
+    folder
+        A path or an address.
+    """
+    address = folder if "://" in folder else Path(folder).resolve().as_uri()
+    path: str = result.get_job_client().stop_with_savepoint(False, address).result()
+    return path

@@ -121,6 +121,17 @@ class LocalSchemas:
         raise UnknownSchema(f"no schema has the GUID {guid}", "set registry.url")
 
 
+def local_id(name: str, version: int = 1) -> int:
+    """Give the id of a schema of `avro/` where there is no registry.
+
+    Examples
+    --------
+    >>> local_id("shop_event")
+    1
+    """
+    return next(int(schema_id) for schema_id, file in _ids().items() if file == f"{name}.v{version}.avsc")
+
+
 @cache
 def _ids() -> dict[str, str]:
     document: dict[str, str] = json.loads((FOLDER / "ids.json").read_text(encoding="utf-8"))

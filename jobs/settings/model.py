@@ -123,7 +123,11 @@ class BatchSettings(Section):
     rows: Count = 64
     """Rows in an Arrow batch at most. In a replay a row to collapse is a part of an archive, one to rank the requests of a bucket."""
     bundle_ms: Count = 1_000
-    """Longest wait for a batch to fill, in milliseconds."""
+    """Longest wait of a replay for a batch to fill, in milliseconds."""
+    records: Count = 20_000
+    """Records of a topic in a batch at most."""
+    live_ms: Count = 50
+    """Longest wait of a live job for a batch to fill, in milliseconds: what an event waits where there is little traffic."""
 
 
 class TimeSettings(Section):

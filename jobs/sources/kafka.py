@@ -49,19 +49,19 @@ class KafkaSource:
         Name of the topic.
     span
         The part; none: from where `kafka.start` says, without an end.
-    begin
-        Without a span: first offset by partition, instead of `kafka.start`.
+    follow
+        With a span: begin where it does and go on behind its end, for a job that will be stopped with a savepoint.
     """
 
     reader = "records"
     waits = True
     columns: tuple[str, ...] = ("`value`", "`key`", "`headers`", "`timestamp`", "`partition`", "`offset`")
 
-    def __init__(self, settings: Settings, topic: str, span: Span | None = None, begin: Mapping[int, int] | None = None) -> None:
+    def __init__(self, settings: Settings, topic: str, span: Span | None = None, *, follow: bool = False) -> None:
         self._settings = settings
         self._topic = topic
         self._span = span
-        self._begin = begin
+        self._bounded = span is not None and not follow
         self.end_time: int | None = span.end_time if span else None
         self.heartbeat = span is None
 
@@ -102,7 +102,7 @@ class KafkaSource:
             )
 
     def _bounds(self) -> dict[str, str]:
-        if self._span is None and self._begin is None:
+        if self._span is None:
             kafka = self._settings.kafka
             modes = {"committed": "group-offsets", "earliest": "earliest-offset", "latest": "latest-offset", "timestamp": "timestamp"}
             options = {"scan.startup.mode": modes[kafka.start]}
@@ -111,10 +111,8 @@ class KafkaSource:
             if kafka.start == "timestamp":
                 options["scan.startup.timestamp-millis"] = str(kafka.start_time)
             return options
-        begin = self._span.begin if self._span else self._begin
-        assert begin is not None
-        options = {"scan.startup.mode": "specific-offsets", "scan.startup.specific-offsets": _offsets(begin)}
-        if self._span:
+        options = {"scan.startup.mode": "specific-offsets", "scan.startup.specific-offsets": _offsets(self._span.begin)}
+        if self._bounded:
             options |= {"scan.bounded.mode": "specific-offsets", "scan.bounded.specific-offsets": _offsets(self._span.end)}
         return options
 

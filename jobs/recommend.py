@@ -1,0 +1,193 @@
+"""The live job: the topology over a topic, in this process or, started by Flink's own launcher, on a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.environment import add_kafka_connector, job_options, local_tables, make_tables, prepare_process
+from udfs.errors import SwerveError
+
+if TYPE_CHECKING:
+    from pyflink.table import StatementSet, StreamTableEnvironment
+
+    from jobs.settings import Settings
+
+NAME = "swerve"
+TOPIC_SCHEMAS = ("segment_change", "recommendation")
+POLL_SECONDS = 0.25
+RESTARTS = 1_000
+
+
+def live_settings(settings: Settings, topic: str | None = None) -> Settings:
+    """Give the settings of a live job: what it emits goes to topics, and its events come from `topic`."""
+    values: dict[str, Any] = {"out.everything": True}
+    if topic:
+        values["topics.events"] = topic
+    return settings.with_values(values)
+
+
+def prepare_topics(settings: Settings) -> dict[str, int]:
+    """Look at what the job needs of Kafka and the registry, and make what is missing.
+
+    The topic of events must be there; those that the job writes are made. The schemas of what it writes are registered.
+
+    Parameters
+    ----------
+    settings
+        The effective settings.
+
+    Returns
+    -------
+    dict
+        Schema ids by schema name.
+
+    Raises
+    ------
+    SwerveError
+        If Kafka or the registry does not answer or does not let us in, or there is no topic of events.
+    """
+    from jobs.kafka.client import admin
+    from jobs.kafka.topics import create, describe, wanted
+
+    topics = settings.topics
+    client = admin(settings)
+    try:
+        partitions = len(describe(client, settings, topics.events).partitions)
+        for name in (topics.dead_letters, topics.segments, topics.recommendations):
+            create(client, settings, name, partitions, wanted(settings)[name])
+    finally:
+        client.close()
+    return register_schemas(settings)
+
+
+def register_schemas(settings: Settings) -> dict[str, int]:
+    """Register the schemas of what the job writes; without a registry, give the ids of `avro/ids.json`."""
+    from udfs.registry import RegistrySchemas
+    from udfs.schemas import load, local_id
+
+    at, topics = settings.registry, settings.topics
+    if at.url is None:
+        return {name: local_id(name) for name in TOPIC_SCHEMAS}
+    registry = RegistrySchemas(at.url, at.user, at.password.get_secret_value() if at.password else None, at.ca)
+    ids = {}
+    for name, topic in zip(TOPIC_SCHEMAS, (topics.segments, topics.recommendations), strict=True):
+        subject = f"{topic}-value"
+        ids[name] = registry.register(subject, load(name))
+        registry.set_compatibility(subject)
+    return ids
+
+
+def live_options(settings: Settings) -> dict[str, str]:
+    """Give the Flink options of the live job, wherever it runs."""
+    return {**job_options(settings, settings.batch.records, settings.batch.live_ms), "pipeline.name": NAME}
+
+
+def build_live(tables: StreamTableEnvironment, settings: Settings, schema_ids: dict[str, int]) -> StatementSet:
+    """Wire the live job.
+
+    Parameters
+    ----------
+    tables
+        An environment with the options of `live_options`.
+    settings
+        Those of `live_settings`.
+    schema_ids
+        What `prepare_topics` gave.
+    """
+    from jobs.sinks import KafkaSinks
+    from jobs.sources import KafkaSource
+    from jobs.topology import build
+
+    return build(tables, KafkaSource(settings, settings.topics.events), KafkaSinks(settings, schema_ids), settings)
+
+
+def run(
+    settings: Settings,
+    *,
+    from_savepoint: str | None = None,
+    savepoints: Path | None = None,
+    watch: Callable[[], bool] | None = None,
+    rest_port: int = 0,
+    restarts: int = RESTARTS,
+) -> str | None:
+    """Run the live job in this process until it is told to stop.
+
+    Parameters
+    ----------
+    settings
+        Those of `live_settings`.
+    from_savepoint
+        Where to begin; none: where `kafka.start` says.
+    savepoints
+        Folder for the savepoint it stops with; none: it is cancelled.
+    watch
+        Called a few times a second; true: stop.
+    rest_port
+        Port of Flink's REST API on loopback; 0: a free one.
+    restarts
+        How often it may start again after a failure.
+
+    Returns
+    -------
+    str or None
+        Where the savepoint lies.
+
+    Raises
+    ------
+    JobFailed
+        If the job ended with an error.
+    """
+    prepare_process(settings.work)
+    add_kafka_connector(settings.work)
+    from jobs.replay import Waiter, stop_with_savepoint
+
+    schema_ids = prepare_topics(settings)
+    options = {**live_options(settings), "rest.port": str(rest_port), "rest.bind-port": str(rest_port)}
+    if from_savepoint:
+        options["execution.state-recovery.path"] = from_savepoint
+    result = build_live(local_tables(settings, options, restarts=restarts), settings, schema_ids).execute()
+    waiter = Waiter(result)
+    stopped = False
+    while waiter.is_alive() and not stopped:
+        waiter.join(POLL_SECONDS)
+        stopped = bool(watch and watch())
+    if not stopped:
+        waiter.raise_failure(settings.work)
+        raise SwerveError("the job ended by itself: a live job should not", f"its log: {settings.work / 'log'}")
+    if savepoints is None:
+        result.get_job_client().cancel().result()
+        return None
+    path = stop_with_savepoint(result, str(savepoints))
+    while waiter.is_alive():
+        time.sleep(POLL_SECONDS)
+    return path
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Submit the live job from a launcher of Flink's (`flink run -pym jobs.recommend`), which says where it runs.
+
+    Settings come from ``--config`` and the environment; what makes a cluster (checkpoint folder, restarts, Python) is the cluster's.
+    """
+    from jobs.settings import load_settings
+
+    parser = argparse.ArgumentParser(prog="jobs.recommend", description="The live job, for Flink's own launcher.")
+    parser.add_argument("--config", type=Path, help="settings in YAML")
+    parser.add_argument("--topic", help="topic of the events; default: the setting topics.events")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="one setting")
+    given = parser.parse_args(arguments)
+    settings = live_settings(load_settings(given.config, given.set), given.topic)
+    if settings.redis.url is None:
+        raise SwerveError(
+            "redis.url is not set: on a cluster there is no Redis of the command's own", "set it in the file or as SWERVE__REDIS__URL"
+        )
+    schema_ids = prepare_topics(settings)
+    build_live(make_tables(live_options(settings)), settings, schema_ids).execute()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
