@@ -20,6 +20,8 @@ WANTED, LOCK = ROOT / "flink-conf" / "artifacts.yaml", ROOT / "flink-conf" / "ar
 #: Files fetched at a time.
 FETCHES = 8
 
+NETWORK = "is the network there? A mirror is named in ~/.config/jgo.conf"
+
 Progress = Callable[[int, int], None]
 """Called with the bytes, or files, that are done and that there are."""
 
@@ -86,6 +88,7 @@ class Fetcher:
         def report(_name: str, _size: int) -> Any:
             yield advance or (lambda _bytes: None)
 
+        self._folder = folder
         mirrors = GlobalSettings.load().repositories or None
         self._maven = MavenContext(PythonResolver(progress_callback=report), repo_cache=folder, remote_repos=mirrors, timeout=30)
 
@@ -110,6 +113,10 @@ class Fetcher:
         with _named(", ".join(map(str, roots))):
             given, needed = self._maven.resolver.resolve(dependencies)
         found = [one.artifact for one in (*given, *(one for one in needed if one.scope in ("compile", "runtime")))]
+        # jgo passes over what it cannot read on the way, and with it over all that it needs.
+        unread = [one for one in found if not (self._folder / one.component.path_prefix / f"{one.artifactId}-{one.version}.pom").exists()]
+        if unread:
+            raise SwerveError(f"what {unread[0].component} needs cannot be read", NETWORK)
         return [Coordinate(one.groupId, one.artifactId, one.version, one.packaging, one.classifier or "") for one in found]
 
 
@@ -182,9 +189,7 @@ class _named:  # noqa: N801 - used like a function
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, requests.RequestException):
-            raise SwerveError(
-                f"{self._what} cannot be fetched: {type(error).__name__}", "is the network there? A mirror is named in ~/.config/jgo.conf"
-            ) from error
+            raise SwerveError(f"{self._what} cannot be fetched: {type(error).__name__}", NETWORK) from error
         if isinstance(error, RuntimeError):
             raise SwerveError(
                 f"{self._what} is in none of the repositories", "is the version right? A mirror is named in ~/.config/jgo.conf"
