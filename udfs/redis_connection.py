@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import redis
 
 from udfs.redis_errors import ErrorReply, RedisRefused, why_to_wait
+from udfs.redis_tls import check_files, refuse_other_side
 
 TIMEOUT_SECONDS = 10.0
 
@@ -42,30 +42,8 @@ def connect(url: str, password: str | None = None) -> redis.Redis:
         # Their texts quote the address.
         raise RedisRefused("redis.url is no address of a Redis", "it should look like redis://user:password@host:6379/0") from None
     if isinstance(connection, redis.SSLConnection):
-        _check_files(connection)
+        check_files(connection)
     return client
-
-
-def _check_files(connection: redis.SSLConnection) -> None:
-    """Read what TLS needs once, as a connection would: a file that is missing would look like a server that is away."""
-    context = ssl.create_default_context()
-    try:
-        if connection.ca_certs is not None or connection.ca_path is not None:
-            context.load_verify_locations(connection.ca_certs, connection.ca_path)
-    except (OSError, TypeError) as error:
-        why = getattr(error, "strerror", None) or "no certificates"
-        raise RedisRefused(
-            f"redis.url: cannot read ssl_ca_certs {connection.ca_certs or connection.ca_path}: {why}", "it should be a PEM file"
-        ) from None
-    try:
-        if connection.certfile or connection.keyfile:
-            # A callable, so that OpenSSL asks nobody for the pass phrase.
-            context.load_cert_chain(connection.certfile, connection.keyfile, lambda: connection.certificate_password or "")
-    except (OSError, TypeError) as error:
-        why = getattr(error, "strerror", None) or "not a certificate and its key"
-        raise RedisRefused(
-            f"redis.url: cannot read ssl_certfile {connection.certfile} and its key: {why}", "they should be PEM files"
-        ) from None
 
 
 def secrets_of(url: str, password: str | None = None) -> tuple[str, ...]:
@@ -107,7 +85,9 @@ def check(url: str, password: str | None = None, shown: str = "Redis") -> str:
             return _version(client.execute_command("HELLO"))
     except (redis.RedisError, OSError, ErrorReply) as error:
         try:
-            _, why = why_to_wait(error, secrets_of(url, password))
+            code, why = why_to_wait(error, secrets_of(url, password))
+            if not code:
+                refuse_other_side(url, error)
         except RedisRefused as refused:
             raise RedisRefused(f"{shown}: {refused.message}", refused.hint) from None
         raise RedisRefused(f"{shown}: {why}", "is it running, and is the address right?") from None

@@ -55,21 +55,6 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-#: By what OpenSSL calls it: what is wrong with a connection by TLS, and what to do. Anything else may be a connection that was lost.
-_TLS = {
-    "CERTIFICATE_VERIFY_FAILED": (
-        "Redis shows a certificate that is not trusted: {}",
-        "does ssl_ca_certs in redis.url name its authority, and the address its host?",
-    ),
-    "WRONG_VERSION_NUMBER": (
-        "what answers at redis.url does not speak TLS",
-        "is it the TLS port? Without TLS the address begins with redis://",
-    ),
-    "ALERT": ("Redis refuses our side of TLS: {}", "does it want a client's certificate (ssl_certfile and ssl_keyfile in redis.url)?"),
-}
-_WRONG_TLS_VERSIONS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
-
-
 class RedisRefused(SwerveError):
     """Redis will not do it however often it is asked: password, rights, the type of a key."""
 
@@ -147,10 +132,16 @@ def _refuse_tls(error: Exception) -> None:
         return
     reason = cause.reason or ""
     if isinstance(cause, ssl.SSLCertVerificationError):
-        message, hint = _TLS["CERTIFICATE_VERIFY_FAILED"]
-        raise RedisRefused(message.format(cause.verify_message), hint) from None
-    if reason in _WRONG_TLS_VERSIONS:
-        raise RedisRefused(*_TLS["WRONG_VERSION_NUMBER"]) from None
+        raise RedisRefused(
+            f"Redis shows a certificate that is not trusted: {cause.verify_message}",
+            "does ssl_ca_certs in redis.url name its authority, and the address its host?",
+        ) from None
+    if reason == "WRONG_VERSION_NUMBER":
+        raise RedisRefused(
+            "what answers at redis.url does not speak TLS", "is it the TLS port? Without TLS the address begins with redis://"
+        ) from None
     if "_ALERT_" in reason:
-        message, hint = _TLS["ALERT"]
-        raise RedisRefused(message.format(reason.split("_ALERT_", 1)[1].lower().replace("_", " ")), hint) from None
+        raise RedisRefused(
+            f"Redis refuses our side of TLS: {reason.split('_ALERT_', 1)[1].lower().replace('_', ' ')}",
+            "does it want a client's certificate (ssl_certfile and ssl_keyfile in redis.url)?",
+        ) from None

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from udfs.redis_commands import Encoder, Slice, load_script, set_values
 from udfs.redis_connection import connect, secrets_of
 from udfs.redis_errors import ErrorReply, no_redis, why_to_wait
+from udfs.redis_tls import refuse_other_side
 
 FALLBACK_SECONDS = 60.0
 FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
@@ -98,6 +99,7 @@ class RedisWriter:
 
     def __init__(self, target: Target, fallbacks: Mapping[str, bytes] | None = None, on_wait: Callable[[str], None] | None = None) -> None:
         self._pool = connect(target.url, target.password).connection_pool
+        self._url = target.url
         self._secrets = secrets_of(target.url, target.password)
         self._encoder = Encoder(target.surfaces, target.prefix, target.ttl_seconds, target.keep_profile)
         self._prefix = target.prefix
@@ -164,7 +166,7 @@ class RedisWriter:
 
     def _patiently(self, action: Callable[[], None], waiting: str | Callable[[], str]) -> int:
         """Do something until it succeeds; gives the number of failures."""
-        failures, wait = 0, FIRST_WAIT
+        failures, wait, looked = 0, FIRST_WAIT, False
         while True:
             try:
                 action()
@@ -172,6 +174,7 @@ class RedisWriter:
                 self._drop()
                 code, why = why_to_wait(error, self._secrets)
                 failures += 1
+                looked = looked or (not code and refuse_other_side(self._url, error))
                 # A server that was restarted or told to forget gets the script again with the next connection.
                 if code == "NOSCRIPT" and failures == 1:
                     continue
