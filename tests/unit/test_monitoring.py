@@ -18,9 +18,7 @@ def ours() -> dict[str, set[str]]:
     """Give the metrics of the job by the names that Flink's reporter makes of them, with their own labels."""
     labelled = {**names.LABELLED, **{f"{name}_le": ("le",) for name in names.HISTOGRAMS}}
     plain = {*names.COUNTERS, *(f"{name}_{part}" for name in names.HISTOGRAMS for part in ("count", "sum"))}
-    return {PREFIX + name: set() for name in plain} | {
-        PREFIX + "_".join((*labels, name)): set(labels) for name, labels in labelled.items()
-    }
+    return {PREFIX + name: set() for name in plain} | {PREFIX + "_".join((*labels, name)): set(labels) for name, labels in labelled.items()}
 
 
 @pytest.mark.parametrize(("where", "expression"), list(expressions()))
