@@ -48,7 +48,7 @@ ENV SWERVE_HOME=/opt/swerve \
     PATH=/opt/swerve/.venv/bin:/opt/flink/bin:$PATH \
     PYTHONUNBUFFERED=1
 RUN .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable . \
- && cp flink-conf/config.yaml flink-conf/log4j*.properties "$FLINK_CONF_DIR/" \
+ && cp flink-conf/config.yaml flink-conf/zoo.cfg flink-conf/log4j*.properties "$FLINK_CONF_DIR/" \
  && install -m 755 flink-conf/docker-entrypoint.sh /docker-entrypoint.sh \
  && install -d -o flink -g flink "$SWERVE_KERNEL_CACHE"
 # By number: Kubernetes cannot tell whether a name is root.

@@ -1,7 +1,8 @@
 #!/bin/sh
 # What a container of the image runs. Every place has a variable, so that it runs outside of a container as well.
 #   jobmanager | taskmanager    a process of a Flink cluster, in the foreground
-#   healthy [URL]               whether it answers; default: its metrics
+#   zookeeper                   what a JobManager that is started again finds its jobs by
+#   healthy [URL]               whether a Flink process answers; default: its metrics
 #   swerve …                    the command line
 #   anything else               as it is: Flink on Kubernetes brings its own command
 # FLINK_PROPERTIES, one "key: value" a line, goes before config.yaml. It can be seen in the list of processes: no secrets.
@@ -40,6 +41,9 @@ jobmanager | taskmanager)
     role=$1
     shift
     flink_process "$FLINK_HOME/bin/$role.sh" start-foreground "$@"
+    ;;
+zookeeper)
+    exec "$FLINK_HOME/bin/flink-console.sh" zookeeper --zkConfigFile "$FLINK_CONF_DIR/zoo.cfg" --peerId 1
     ;;
 healthy)
     exec python -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5).read(1)' \
