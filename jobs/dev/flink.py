@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from jobs.dev.flink_home import flink_home, lay_out
+from jobs.dev.flink_home import environment, flink_home, lay_out
 from jobs.dev.processes import LOOPBACK, Daemon, Identity, free_port
 
 
@@ -23,13 +23,15 @@ class FlinkCluster:
     taskmanagers, slots : int
         How many, and the slots of each.
     rest_port : int
-        Where the JobManager answers.
+        Where the JobManager answers; default: a free one.
     zookeeper : str, optional
         Quorum of a ZooKeeper: a JobManager that is started again goes on with its jobs. Without one it forgets them.
     metrics_ports : str, optional
         Range of ports for Prometheus, one for each process. Flink's reporter listens on all addresses, so by default there is none.
     options : mapping
         Further options of Flink's; None takes one of `flink-conf/config.yaml` out.
+    rpc_port : int
+        Where TaskManagers reach the JobManager if there is no ZooKeeper that tells them; default: a free one.
 
     Attributes
     ----------
@@ -39,6 +41,8 @@ class FlinkCluster:
         Its process.
     taskmanagers : list of Daemon
         Theirs, in order; one that was killed keeps its place.
+    options : dict
+        Options of Flink's that differ from `flink-conf/config.yaml`.
     environment : dict
         Variables for Flink's own command line, `flink_home() / "bin" / "flink"`, to reach this cluster.
     """
@@ -52,23 +56,33 @@ class FlinkCluster:
         zookeeper: str | None = None,
         metrics_ports: str | None = None,
         options: Mapping[str, str | None] | None = None,
+        rpc_port: int | None = None,
     ) -> None:
         self.folder, self.rest_port = folder.resolve(), rest_port or free_port()
+        self.rpc_port = rpc_port or free_port()
         self.url = f"http://{LOOPBACK}:{self.rest_port}"
-        own = self._options(slots, zookeeper, metrics_ports)
-        self.environment = lay_out(self.folder, {**own, **(options or {})})
+        self.options = {**self._options(slots, zookeeper, metrics_ports), **(options or {})}
+        self.environment = environment(self.folder)
         self._started = 0
         self.jobmanager = self._daemon("jobmanager", "the JobManager", [], self._leads)
         self.taskmanagers = [self._taskmanager() for _ in range(taskmanagers)]
 
     def start(self) -> None:
         """Start what does not run, and wait until the JobManager answers and knows every TaskManager."""
-        everyone = [self.jobmanager, *self.taskmanagers]
-        for daemon in everyone:
-            if not daemon.alive:
-                daemon.spawn()
-        for daemon in everyone:
+        for daemon in self.spawn():
             daemon.wait()
+
+    def spawn(self) -> list[Daemon]:
+        """Start what does not run, without waiting for it; gives all of it."""
+        if not all(one.alive for one in [self.jobmanager, *self.taskmanagers]):
+            lay_out(self.folder, self.options)
+        if not self.jobmanager.alive:
+            self.jobmanager.spawn()
+        for index, one in enumerate(self.taskmanagers):
+            if not one.alive:
+                self.taskmanagers[index] = self._taskmanager() if one.process else one
+                self.taskmanagers[index].spawn()
+        return [self.jobmanager, *self.taskmanagers]
 
     def stop(self) -> None:
         """End all of it; with high availability, jobs that run go on when it is started again."""
@@ -114,15 +128,11 @@ class FlinkCluster:
         return index
 
     def adopt(self, jobmanager: Identity | None, taskmanagers: Mapping[str, Identity]) -> None:
-        """Take over the processes of an earlier command: its JobManager, and its TaskManagers by their ids."""
+        """Take over the processes of an earlier command that still run: its JobManager, and its TaskManagers by their ids."""
         if jobmanager:
             self.jobmanager.adopt(jobmanager)
-        for place, (resource, identity) in enumerate(taskmanagers.items()):
-            found = self._taskmanager(resource)
-            if found.adopt(identity) and place < len(self.taskmanagers):
-                self.taskmanagers[place] = found
-            elif found.alive:
-                self.taskmanagers.append(found)
+        running = [one for name, identity in taskmanagers.items() if (one := self._taskmanager(name)).adopt(identity)]
+        self.taskmanagers = [*running, *self.taskmanagers[len(running) :]]
 
     def known(self) -> list[str]:
         """Give the ids of the TaskManagers that the JobManager knows."""
@@ -144,7 +154,7 @@ class FlinkCluster:
     def _options(self, slots: int, zookeeper: str | None, metrics_ports: str | None) -> dict[str, str | None]:
         options: dict[str, str | None] = {
             "rest.port": str(self.rest_port),
-            "jobmanager.rpc.port": str(free_port()),
+            "jobmanager.rpc.port": str(self.rpc_port),
             "taskmanager.numberOfTaskSlots": str(slots),
             "python.executable": sys.executable,
             "python.client.executable": sys.executable,

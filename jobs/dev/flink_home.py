@@ -33,20 +33,15 @@ def configuration(overrides: Mapping[str, str | None]) -> dict[str, str]:
     return {key: str(value) for key, value in keys.items() if value is not None}
 
 
-def lay_out(folder: Path, overrides: Mapping[str, str | None]) -> dict[str, str]:
-    """Write a configuration folder and a library folder, and give the environment in which Flink's own scripts use them.
+def lay_out(folder: Path, overrides: Mapping[str, str | None]) -> None:
+    """Write a configuration folder and a library folder: `conf`, `lib`, `log`, `pids` and `tmp`.
 
     Parameters
     ----------
     folder : Path
-        Where they go; `conf`, `lib`, `log`, `pids` and `tmp` in it.
+        Where they go.
     overrides : mapping
-        Keys of Flink's configuration that win over the project's file.
-
-    Returns
-    -------
-    dict
-        Environment variables for `jobmanager.sh`, `taskmanager.sh` and `flink` of `flink_home() / "bin"`.
+        Keys of Flink's configuration that win over the project's file; None takes one out.
     """
     home, folder = flink_home(), folder.resolve()
     for name in ("conf", "lib", "log", "pids", "tmp"):
@@ -61,6 +56,11 @@ def lay_out(folder: Path, overrides: Mapping[str, str | None]) -> dict[str, str]
     for name in ("log4j-console.properties", "log4j-cli.properties"):
         # The command line of Flink logs the same way.
         (folder / "conf" / name).write_text(LOGGING.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Give the variables with which Flink's own scripts, `flink_home() / "bin"`, use what was laid out in a folder."""
+    home, folder = flink_home(), folder.resolve()
     java = find_java()
     return {
         "FLINK_CONF_DIR": str(folder / "conf"),

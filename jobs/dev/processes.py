@@ -102,6 +102,14 @@ class Daemon:
         except psutil.NoSuchProcess:
             return False
 
+    @property
+    def works(self) -> bool:
+        """Whether the process runs and answers."""
+        try:
+            return self.alive and self.answers()
+        except OSError:
+            return False
+
     def adopt(self, identity: Identity) -> bool:
         """Take over a process that an earlier command started; tells whether it still runs."""
         self.process = identity.find()
@@ -134,7 +142,7 @@ class Daemon:
             If it ends, or does not answer in time; it is killed then.
         """
         until = time.monotonic() + PATIENCE
-        while not self._answers():
+        while not self.works:
             if not self.alive:
                 self._reap()
                 raise SwerveError(f"{self.name} did not start: {reason(self._words())}", f"see {self.log}")
@@ -176,12 +184,6 @@ class Daemon:
         if self.process is not None:
             with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
                 self.process.wait(1)
-
-    def _answers(self) -> bool:
-        try:
-            return self.alive and self.answers()
-        except OSError:
-            return False
 
     def _words(self) -> str:
         return self.log.read_bytes()[self._said :].decode(errors="replace") if self.log.exists() else ""
