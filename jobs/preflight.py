@@ -39,6 +39,23 @@ def examine(settings: Settings) -> None:
         Bundle.open(settings.model.path).check()
 
 
+def require_bundle(settings: Settings) -> None:
+    """Refuse to begin without a good model bundle, where none can be trained on the way.
+
+    Raises
+    ------
+    SwerveError
+        If there is none, or it is damaged.
+    """
+    if not (settings.model.path / "manifest.json").exists():
+        raise SwerveError(
+            f"no model bundle at {settings.model.path}", "make one with `swerve train ARCHIVE --out DIR`, name it with --model DIR"
+        )
+    from models.bundle import Bundle
+
+    Bundle.open(settings.model.path).check()
+
+
 def check_folder(key: str, folder: Path) -> None:
     """Check that a folder is there or can be made, and that there is room in it.
 

@@ -135,7 +135,7 @@ def run(
     Returns
     -------
     str or None
-        Where the savepoint lies.
+        Where the savepoint lies; None if there is none, also where it was stopped before all of its tasks ran.
 
     Raises
     ------
@@ -162,7 +162,16 @@ def run(
     if savepoints is None:
         result.get_job_client().cancel().result()
         return None
-    path = stop_with_savepoint(result, str(savepoints))
+    from py4j.protocol import Py4JError
+
+    try:
+        path = stop_with_savepoint(result, str(savepoints))
+    except Py4JError as error:
+        # It had not begun: there is nothing to save.
+        result.get_job_client().cancel().result()
+        if "Not all required tasks are currently running" in str(error):
+            return None
+        raise
     while waiter.is_alive():
         time.sleep(POLL_SECONDS)
     return path

@@ -191,6 +191,10 @@ def stop_with_savepoint(result: Any, folder: str) -> str:
     folder
         A path or an address.
     """
+    from pyflink.java_gateway import get_gateway
+
     address = folder if "://" in folder else Path(folder).resolve().as_uri()
-    path: str = result.get_job_client().stop_with_savepoint(False, address).result()
+    form = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
+    # PyFlink's own method calls one that Flink 2 no longer has.
+    path: str = result.get_job_client()._j_job_client.stopWithSavepoint(False, address, form).get()
     return path

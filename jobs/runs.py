@@ -14,11 +14,11 @@ from udfs.errors import UsageError
 FILE = "last-run.json"
 
 
-def remember_run(settings: Settings, archive: Path) -> None:
+def remember_run(settings: Settings, archive: Path | None) -> None:
     """Write down which Redis, bundle and lists a run uses. An address with a password in it is not written."""
     address = settings.redis.url
     document = {
-        "archive": str(archive.resolve()),
+        "archive": str(archive.resolve()) if archive else None,
         "masked_url": settings.redis.masked_url,
         "settings": {
             "redis.url": address if address == settings.redis.masked_url else None,

@@ -40,6 +40,10 @@ def explain(error: BaseException) -> tuple[str, str, int]:
         return _line(what[:1].lower() + what[1:]), _HINTS.get(error.errno, ""), FAILED
     if isinstance(error, MemoryError):
         return "out of memory", "close other programs, or use less data", FAILED
+    if "\n\tat " in str(error):
+        from jobs.causes import root_cause
+
+        return f"Flink did not take the job: {_line(root_cause(str(error)))}", "SWERVE_DEBUG=1 shows the whole trace", FAILED
     return (
         f"unexpected {type(error).__name__}: {_line(str(error)) or 'no more is known'}",
         "SWERVE_DEBUG=1 shows where; please report it",

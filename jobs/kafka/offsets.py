@@ -50,7 +50,12 @@ def at_time(client: KafkaAdminClient, settings: Settings, topic: str, partitions
 
 
 def greatest_time(
-    client: KafkaAdminClient, reader: KafkaConsumer, settings: Settings, topic: str, spans: Mapping[int, tuple[int, int]]
+    client: KafkaAdminClient,
+    reader: KafkaConsumer,
+    settings: Settings,
+    topic: str,
+    spans: Mapping[int, tuple[int, int]],
+    latest_ms: int = 2**63 - 1,
 ) -> int | None:
     """Give the greatest record timestamp between offsets, in ms.
 
@@ -67,6 +72,8 @@ def greatest_time(
         Name of the topic.
     spans
         First offset, and the one behind the last, by partition.
+    latest_ms
+        Times after it do not count.
 
     Returns
     -------
@@ -86,11 +93,11 @@ def greatest_time(
         times = []
         for partition, (begin, end) in spans.items():
             found = greatest[TopicPartition(topic, partition)]
-            if begin <= found.offset < end:
+            if begin <= found.offset < end and found.timestamp <= latest_ms:
                 times.append(int(found.timestamp))
             else:
                 times += _read_times(reader, TopicPartition(topic, partition), max(begin, end - LAST_RECORDS), end)
-    return max(times, default=None)
+    return max((time for time in times if time <= latest_ms), default=None)
 
 
 def committed(client: KafkaAdminClient, settings: Settings, topic: str, group: str | None = None) -> dict[int, int]:

@@ -83,9 +83,9 @@ class KafkaSource:
             CREATE TABLE records (
                 `key` BYTES, `value` BYTES, `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL,
                 `headers` MAP<STRING NOT NULL, BYTES> METADATA VIRTUAL, `stamp` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-                `time` AS CASE WHEN `stamp` > TIMESTAMPADD(SECOND, {time.future_ms // 1000}, CURRENT_TIMESTAMP)
+                `time` AS CASE WHEN `stamp` > CURRENT_TIMESTAMP + {interval(time.future_ms)}
                     OR `stamp` < TO_TIMESTAMP_LTZ({TOO_OLD_MS}, 3) THEN TO_TIMESTAMP_LTZ(0, 3) ELSE `stamp` END,
-                WATERMARK FOR `time` AS `time` - INTERVAL {seconds(time.lateness_ms)} SECOND(6)
+                WATERMARK FOR `time` AS `time` - {interval(time.lateness_ms)}
             ) WITH ({with_clause(options)})""")
         tables.create_temporary_view(
             view, tables.sql_query("SELECT `value`, `key`, `headers`, `stamp` AS `timestamp`, `partition`, `offset` FROM records")
@@ -95,7 +95,7 @@ class KafkaSource:
             tables.execute_sql(f"""
                 CREATE TABLE beats (
                     n INT, `time` AS CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)),
-                    WATERMARK FOR `time` AS `time` - INTERVAL {seconds(behind)} SECOND(6)
+                    WATERMARK FOR `time` AS `time` - {interval(behind)}
                 ) WITH ('connector' = 'datagen', 'rows-per-second' = '2', 'fields.n.min' = '1')""")
             tables.create_temporary_view(
                 HEARTBEAT, tables.sql_query("SELECT CAST(CAST(n AS STRING) AS BYTES) AS `row` FROM beats WHERE n < 0")
@@ -132,15 +132,17 @@ def with_clause(options: Mapping[str, str]) -> str:
     return ", ".join(f"{text(name)} = {text(value)}" for name, value in options.items())
 
 
-def seconds(ms: int) -> str:
-    """Write milliseconds as the seconds of an SQL interval.
+def interval(ms: int) -> str:
+    """Write milliseconds as an SQL interval.
 
     Examples
     --------
-    >>> seconds(61_500)
-    "'61.500'"
+    >>> interval(61_500)
+    "INTERVAL '0 00:01:01.500' DAY TO SECOND"
     """
-    return f"'{ms // 1000}.{ms % 1000:03d}'"
+    seconds, rest = divmod(ms, 1000)
+    days, seconds = divmod(seconds, 86_400)
+    return f"INTERVAL '{days} {seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{rest:03d}' DAY TO SECOND"
 
 
 def _offsets(by_partition: Mapping[int, int]) -> str:
