@@ -110,6 +110,22 @@ def test_what_is_mounted_is_declared() -> None:
         assert claim in claims if claim else volume["configMap"]["name"] in maps
 
 
+def test_kustomize_finds_what_it_renames() -> None:
+    (file,) = KUSTOMIZATION["configurations"]
+    fields = read_yaml(f"{FOLDER}/{file}")
+    (named,) = fields["nameReference"]
+    for kind, field in [*(("configMap", one) for one in named["fieldSpecs"]), *(("image", one) for one in fields["images"])]:
+        assert field["kind"] == DEPLOYMENT["kind"]
+        found: list[Any] = [DEPLOYMENT]
+        for part in field["path"].split("/"):
+            found = [one[part] for one in found if part in one]
+            found = [one for each in found for one in (each if isinstance(each, list) else [each])]
+        expected = {"configMap": [one["name"] for one in KUSTOMIZATION["configMapGenerator"]], "image": [SPEC["image"]]}
+        assert found == expected[kind]
+    (image,) = KUSTOMIZATION["images"]
+    assert f"{image['name']}:{image['newTag']}" == SPEC["image"]
+
+
 def test_state_lies_on_the_volume() -> None:
     (mount,) = [mount["mountPath"] for mount in CONTAINER["volumeMounts"] if mount["name"] == "state"]
     folders = [value for key, value in SPEC["flinkConfiguration"].items() if key.endswith((".dir", "-dir", "Dir"))]
