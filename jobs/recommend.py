@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs.environment import add_kafka_connector, job_options, local_tables, make_tables, prepare_process
 from udfs.errors import SwerveError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NAME = "swerve"
 TOPIC_SCHEMAS = ("segment_change", "recommendation")
 POLL_SECONDS = 0.25
+#: A broker takes records of that size, where it does not say.
+USUAL_BYTES = 1_048_576
 RESTARTS = 1_000
 
 
@@ -31,7 +33,14 @@ def live_settings(settings: Settings, topic: str | None = None) -> Settings:
     return settings.with_values(values)
 
 
-def prepare_topics(settings: Settings) -> dict[str, int]:
+class Targets(NamedTuple):
+    """What the sinks have to know of the topics: schema ids by schema name, and the bytes of a record that the dead letters' takes."""
+
+    schema_ids: dict[str, int]
+    largest: int
+
+
+def prepare_topics(settings: Settings) -> Targets:
     """Look at what the job needs of Kafka and the registry, and make what is missing.
 
     The topic of events must be there; those that the job writes are made. The schemas of what it writes are registered.
@@ -40,11 +49,6 @@ def prepare_topics(settings: Settings) -> dict[str, int]:
     ----------
     settings
         The effective settings.
-
-    Returns
-    -------
-    dict
-        Schema ids by schema name.
 
     Raises
     ------
@@ -60,9 +64,10 @@ def prepare_topics(settings: Settings) -> dict[str, int]:
         partitions = len(describe(client, settings, topics.events).partitions)
         for name in (topics.dead_letters, topics.segments, topics.recommendations):
             create(client, settings, name, partitions, wanted(settings)[name])
+        largest = int(describe(client, settings, topics.dead_letters).config.get("max.message.bytes", USUAL_BYTES))
     finally:
         client.close()
-    return register_schemas(settings)
+    return Targets(register_schemas(settings), largest)
 
 
 def register_schemas(settings: Settings) -> dict[str, int]:
@@ -87,7 +92,7 @@ def live_options(settings: Settings) -> dict[str, str]:
     return {**job_options(settings, settings.batch.records, settings.batch.live_ms), "pipeline.name": NAME}
 
 
-def build_live(tables: StreamTableEnvironment, settings: Settings, schema_ids: dict[str, int]) -> StatementSet:
+def build_live(tables: StreamTableEnvironment, settings: Settings, targets: Targets) -> StatementSet:
     """Wire the live job.
 
     Parameters
@@ -96,14 +101,14 @@ def build_live(tables: StreamTableEnvironment, settings: Settings, schema_ids: d
         An environment with the options of `live_options`.
     settings
         Those of `live_settings`.
-    schema_ids
+    targets
         What `prepare_topics` gave.
     """
     from jobs.sinks import KafkaSinks
     from jobs.sources import KafkaSource
     from jobs.topology import build
 
-    return build(tables, KafkaSource(settings, settings.topics.events), KafkaSinks(settings, schema_ids), settings)
+    return build(tables, KafkaSource(settings, settings.topics.events), KafkaSinks(settings, *targets), settings)
 
 
 def run(
@@ -146,11 +151,11 @@ def run(
     add_kafka_connector(settings.work)
     from jobs.replay import Waiter, stop_with_savepoint
 
-    schema_ids = prepare_topics(settings)
+    targets = prepare_topics(settings)
     options = {**live_options(settings), "rest.port": str(rest_port), "rest.bind-port": str(rest_port)}
     if from_savepoint:
         options["execution.state-recovery.path"] = from_savepoint
-    result = build_live(local_tables(settings, options, restarts=restarts), settings, schema_ids).execute()
+    result = build_live(local_tables(settings, options, restarts=restarts), settings, targets).execute()
     waiter = Waiter(result)
     stopped = False
     while waiter.is_alive() and not stopped:
@@ -194,8 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SwerveError(
             "redis.url is not set: on a cluster there is no Redis of the command's own", "set it in the file or as SWERVE__REDIS__URL"
         )
-    schema_ids = prepare_topics(settings)
-    build_live(make_tables(live_options(settings)), settings, schema_ids).execute()
+    targets = prepare_topics(settings)
+    build_live(make_tables(live_options(settings)), settings, targets).execute()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from udfs.collapse import DeadLetter
 #: Headers of Kafka Connect's dead letters, so that its tools read ours.
 CONNECT = "__connect.errors."
 REASON, ATTEMPTS = "swerve.dlq.reason", "swerve.dlq.attempts"
+#: Holds the size of a value that was too large for the topic of dead letters.
+OMITTED = "swerve.dlq.omitted"
 STAGE, FAILED_CLASS = "VALUE_CONVERTER", "udfs.collapse.Collapse"
 
 
@@ -54,4 +56,4 @@ def error_headers(letter: DeadLetter) -> dict[str, bytes]:
 
 def is_error_header(name: str) -> bool:
     """Whether a header says what was wrong, and is not of the record itself; `ATTEMPTS` stays with the record."""
-    return name.startswith(CONNECT) or name == REASON
+    return name.startswith(CONNECT) or name in (REASON, OMITTED)

@@ -11,10 +11,12 @@ import fastavro
 
 from udfs.blocks import unpack_block
 from udfs.collapse import DeadLetter
-from udfs.dead_letters import error_headers
+from udfs.dead_letters import OMITTED, error_headers
 from udfs.schemas import load, plain
 
 MAGIC = b"\0"
+#: What a batch of records and the lengths in it take, with room to spare.
+OVERHEAD = 16_384
 
 
 class Message(NamedTuple):
@@ -36,7 +38,7 @@ class Message(NamedTuple):
     headers: dict[str, bytes | None]
 
 
-def messages(kind: str, block: bytes | memoryview, schema_id: int) -> Iterator[Message]:
+def messages(kind: str, block: bytes | memoryview, schema_id: int, largest: int = 2**31) -> Iterator[Message]:
     """Cut a block into messages.
 
     Parameters
@@ -48,6 +50,8 @@ def messages(kind: str, block: bytes | memoryview, schema_id: int) -> Iterator[M
         As `udfs.blocks` makes it.
     schema_id
         Stands in front of the values.
+    largest
+        Bytes of a dead letter that its topic takes. The value of a larger one is left out, and a header says so: it is where it came from.
     """
     count, body = unpack_block(block)
     stream, schema = io.BytesIO(body), _schema(kind)
@@ -57,7 +61,12 @@ def messages(kind: str, block: bytes | memoryview, schema_id: int) -> Iterator[M
         record: Any = fastavro.schemaless_reader(stream, schema, None)
         if kind == "dead_letter":
             letter = DeadLetter(**{name: record[name] for name in DeadLetter._fields})
-            yield Message(letter.key, letter.value, letter.timestamp, {**letter.headers, **error_headers(letter)})
+            headers = {**letter.headers, **error_headers(letter)}
+            size = len(letter.key or b"") + len(letter.value or b"") + sum(len(name) + len(text or b"") for name, text in headers.items())
+            fits = size + OVERHEAD <= largest
+            if not fits:
+                headers[OMITTED] = str(len(letter.value or b"")).encode()
+            yield Message(letter.key, letter.value if fits else None, letter.timestamp, headers)
         else:
             yield Message(record["user_id"].encode(), framing + body[start : stream.tell()], record["event_time"], {})
 

@@ -27,10 +27,13 @@ class MessagesFunction(ScalarFunction):
     ----------
     schema_ids
         By schema name, the id that stands in front of its values.
+    largest
+        Bytes of a dead letter that its topic takes.
     """
 
-    def __init__(self, schema_ids: dict[str, int]) -> None:
+    def __init__(self, schema_ids: dict[str, int], largest: int) -> None:
         self._schema_ids = schema_ids
+        self._largest = largest
 
     def is_deterministic(self) -> bool:
         """Tell the planner to evaluate once."""
@@ -50,7 +53,8 @@ class MessagesFunction(ScalarFunction):
         for packed in rows:
             tag = Tag(packed[0])
             kind = KINDS[tag]
-            records += [_flat(packed[:1], message) for message in messages(kind, memoryview(packed)[1:], self._schema_ids.get(kind, 0))]
+            cut = messages(kind, memoryview(packed)[1:], self._schema_ids.get(kind, 0), self._largest)
+            records += [_flat(packed[:1], message) for message in cut]
         return pd.Series([records, *[[]] * (len(rows) - 1)])
 
 

@@ -33,17 +33,25 @@ class KafkaSinks:
         The effective settings.
     schema_ids
         By schema name (``segment_change``, ``recommendation``), the registry's id.
+    largest
+        Bytes of a record that the topic of dead letters takes.
     """
 
-    def __init__(self, settings: Settings, schema_ids: Mapping[str, int]) -> None:
+    def __init__(self, settings: Settings, schema_ids: Mapping[str, int], largest: int) -> None:
         self._settings = settings
         self._schema_ids = dict(schema_ids)
+        self._largest = largest
 
     def attach(self, tables: StreamTableEnvironment, statements: StatementSet, view: str) -> None:
         """Write the rows of the view."""
         tables.create_temporary_system_function(
             "messages",
-            udf(MessagesFunction(self._schema_ids), result_type=DataTypes.ARRAY(RECORD), func_type="pandas", deterministic=False),
+            udf(
+                MessagesFunction(self._schema_ids, self._largest),
+                result_type=DataTypes.ARRAY(RECORD),
+                func_type="pandas",
+                deterministic=False,
+            ),
         )
         kept = where(Tag.SEGMENTS, Tag.RECOMMENDATIONS)
         query = f"SELECT r FROM (SELECT messages(`row`) AS rs FROM {view} WHERE {kept}) CROSS JOIN UNNEST(rs) AS u(r)"
@@ -70,6 +78,7 @@ class KafkaSinks:
             "value.format": "raw",
             "value.fields-include": "EXCEPT_KEY",
             "sink.delivery-guarantee": "at-least-once",
+            "properties.max.request.size": str(self._largest),
             **client_properties(self._settings),
         }
         tables.execute_sql(f"""
