@@ -8,7 +8,7 @@ TRACEBACK = "Traceback (most recent call last):"
 OURS = ("udfs", "jobs", "models")
 #: The last line of a Python traceback; and how pemja, which runs Python inside the JVM, says the same.
 _RAISED = re.compile(r"(?P<path>(?:\w+\.)*)(?P<kind>[A-Za-z_]\w*)(?:: (?P<text>.*))?")
-_PEMJA = re.compile(r"Caused by: pemja\.core\.PythonException: <class '(?P<path>(?:\w+\.)*)(?P<kind>\w+)'>(?:: (?P<text>.*))?")
+_PEMJA = re.compile(r"(?:Caused by: )?pemja\.core\.PythonException: <class '(?P<path>(?:\w+\.)*)(?P<kind>\w+)'>(?:: (?P<text>.*))?")
 #: A line of a stack trace that says only where.
 _FRAME = re.compile(r"\s*(at \S+\(.*\)|\.\.\. \d+ (more|common frames omitted))\s*$")
 

@@ -13,7 +13,8 @@ from jobs.cluster.rest import ClusterError, ClusterUnreachable, FlinkRest, Forma
 from jobs.recommend import NAME
 from udfs.errors import UsageError
 
-START_SECONDS = 180.0
+#: Python starts slowly where many tasks share few cores.
+START_SECONDS = 300.0
 SAVEPOINT_SECONDS = 600.0
 END_SECONDS = 60.0
 POLL_SECONDS = 0.5
@@ -90,7 +91,7 @@ def watch_start(cluster: FlinkRest, job_id: str, progress: Advance | None = None
     except ClusterError as error:
         free = "" if cluster.overview().free_slots else "; no slot of the cluster is free"
         cancel(cluster, job_id)
-        raise StartFailed(f"{error.message}{free}", error.hint) from None
+        raise StartFailed(f"{error.message}{free}", error.hint or "it is cancelled; the cluster's logs say more") from None
 
 
 def take_savepoint(cluster: FlinkRest, job_id: str, folder: str | None, form: Format, seconds: float = SAVEPOINT_SECONDS) -> str:

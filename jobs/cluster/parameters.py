@@ -19,13 +19,16 @@ RELEASE = "swerve.version"
 FIXED = ("state.buckets",)
 #: What is of the machine that a command runs on.
 LOCAL = ("work", "cluster.", "out.", "registry.cache")
+#: Not even masked: Flink masks once more what is named so.
+SECRET = ("redis.password", "registry.password")
 #: A dictionary whose values may be secret: shown, not taken back.
 PROPERTIES = "kafka.properties"
 
 
 def describe(settings: Settings) -> dict[str, str]:
     """Give the settings by dotted key, as text that the settings read; secrets masked."""
-    return {RELEASE: version("swerve"), **{key: value for key, value in _flat("", settings.masked()) if not key.startswith(LOCAL)}}
+    flat = _flat("", settings.masked())
+    return {RELEASE: version("swerve"), **{key: value for key, value in flat if not key.startswith((*LOCAL, *SECRET))}}
 
 
 def is_ours(parameters: Mapping[str, str]) -> bool:

@@ -45,6 +45,7 @@ ValueError: second
         (HEAD + CHAINED, "ValueError: second"),
         (HEAD + "Caused by: pemja.core.PythonException: <class 'udfs.tables.BundleError'>: no bundle: here\n", "no bundle: here"),
         (HEAD + "Caused by: pemja.core.PythonException: <class 'MemoryError'>\n\tat <string>.open(a.py:1)\n", "MemoryError"),
+        ("pemja.core.PythonException: <class 'udfs.tables.BundleError'>: no bundle: here\n\tat <string>.open(a.py:1)\n", "no bundle: here"),
         (HEAD, "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy"),
         ("java.io.IOException: gone\n\tat java.base/a.B.c(B.java:1)\n\t... 3 more\n", "java.io.IOException: gone"),
         ("  something else \n\n", "something else"),
