@@ -14,7 +14,7 @@ import requests
 import yaml
 
 from jobs.dev.artifacts import cache
-from jobs.dev.processes import LOOPBACK, Daemon, free_port
+from jobs.dev.processes import LOOPBACK, Daemon, accepts, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRYPOINT = ROOT / "flink-conf" / "docker-entrypoint.sh"
@@ -63,6 +63,11 @@ def environment(opt: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         key: str(value).replace("0.0.0.0", LOOPBACK).replace("/var/lib/swerve", str(state)).replace("jobmanager", LOOPBACK)
         for key, value in properties.items()
     }
+    zookeeper = free_port()
+    properties["high-availability.zookeeper.quorum"] = f"{LOOPBACK}:{zookeeper}"
+    zoo = opt / "flink" / "conf" / "zoo.cfg"
+    text = zoo.read_text().replace("/var/lib/swerve", str(state)).replace("2181", f"{zookeeper}\nclientPortAddress={LOOPBACK}")
+    zoo.write_text(text.replace("localhost:2888:3888", f"{LOOPBACK}:{free_port()}:{free_port()}"))
     properties |= {key: str(free_port()) for key in ("jobmanager.rpc.port", "rest.port", "blob.server.port")}
     return {
         "SWERVE_HOME": str(opt / "swerve"),
@@ -72,21 +77,30 @@ def environment(opt: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         # The Java of the image is the package's, whatever this machine has.
         "JAVA_HOME": "",
         "rest": properties["rest.port"],
+        "zookeeper": str(zookeeper),
         "FLINK_PROPERTIES": "# as in a container\n\n" + "".join(f"{key}: {value}\n" for key, value in properties.items()),
     }
 
 
 class Cluster:
-    """A JobManager and a TaskManager, started as containers start them."""
+    """ZooKeeper, a JobManager and a TaskManager, started as containers start them."""
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.rest = f"http://{LOOPBACK}:{environment['rest']}"
         self.metrics: dict[str, int] = {}
-        self.processes: dict[str, Daemon] = {}
+        pids = {"FLINK_PID_DIR": str(folder)}
+        quorum = Daemon(
+            "zookeeper",
+            [str(ENTRYPOINT), "zookeeper"],
+            folder / "zookeeper.log",
+            lambda: accepts(int(environment["zookeeper"])),
+            environment | pids,
+        )
+        self.processes: dict[str, Daemon] = {"zookeeper": quorum}
         for role in ("jobmanager", "taskmanager"):
             port = self.metrics[role] = free_port()
             own = environment["FLINK_PROPERTIES"].replace("metrics.reporter.prom.port: 9250", f"metrics.reporter.prom.port: {port}")
-            variables = environment | {"FLINK_PROPERTIES": own, "FLINK_METRICS_PORT": str(port), "FLINK_PID_DIR": str(folder)}
+            variables = environment | {"FLINK_PROPERTIES": own, "FLINK_METRICS_PORT": str(port)} | pids
             answers = self.overview if role == "jobmanager" else self.has_slot
             self.processes[role] = Daemon(role, [str(ENTRYPOINT), role], folder / f"{role}.log", answers, variables)
 
@@ -130,6 +144,15 @@ def test_it_is_set_up_as_config_yaml_says(cluster: Cluster) -> None:
     assert "/var/lib" not in effective["execution.checkpointing.dir"]
 
 
+def test_a_jobmanager_that_is_killed_comes_back_to_the_same_cluster(cluster: Cluster) -> None:
+    known = requests.get(f"{cluster.rest}/taskmanagers", timeout=5).json()["taskmanagers"][0]["id"]
+    jobmanager = cluster.processes["jobmanager"]
+    jobmanager.kill()
+    jobmanager.start()
+    Daemon.wait(cluster.processes["taskmanager"])
+    assert requests.get(f"{cluster.rest}/taskmanagers", timeout=5).json()["taskmanagers"][0]["id"] == known
+
+
 def test_it_has_the_connector_and_the_python_operators(cluster: Cluster) -> None:
     with open(f"/proc/{cluster.processes['taskmanager'].pid}/cmdline", "rb") as file:
         started = file.read().decode()
@@ -167,7 +190,7 @@ def test_the_command_line_and_other_programs(environment: dict[str, str]) -> Non
     said = subprocess.run([ENTRYPOINT, "swerve", "--version"], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.startswith("swerve ")
     # Kubernetes brings its own command, which finds Flink's scripts on the path.
-    command = [ENTRYPOINT, "bash", "-c", "command -v kubernetes-taskmanager.sh"]
+    command = [str(ENTRYPOINT), "bash", "-c", "command -v kubernetes-taskmanager.sh"]
     found = subprocess.run(command, env=environment, capture_output=True, check=True)
     assert b"kubernetes-taskmanager.sh" in found.stdout
 
