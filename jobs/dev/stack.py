@@ -117,15 +117,16 @@ class Stack:
         found = self._addresses(state)
         where = {"kafka": found["kafka.brokers"], "registry": found["registry.url"], "redis": found["redis.url"]}
         where["zookeeper"] = f"{LOOPBACK}:{state.ports['zookeeper']}"
-        everyone = {**self._servers(state), **_of_flink(self._flink(state, 0))}
+        everyone: dict[str, Daemon | None] = {**self._servers(state), **_of_flink(self._flink(state, 0))}
+        dead = {name: None for name in state.processes if name not in everyone}
         return [
             {
                 "server": name,
                 "address": where.get(name, found["cluster.url"]),
-                "pid": server.pid if server.alive else None,
-                "answers": server.works,
+                "pid": server.pid if server and server.alive else None,
+                "answers": bool(server and server.works),
             }
-            for name, server in everyone.items()
+            for name, server in {**everyone, **dead}.items()
         ]
 
     def _servers(self, state: State) -> dict[str, Daemon]:

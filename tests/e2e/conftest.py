@@ -1,0 +1,47 @@
+"""What the tests of real servers share: each is started once, in a folder of its own, on ports of loopback that are free.
+
+A test that kills one starts it again: `kafka.start()`, `registry.start()`, `cluster.start()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from jobs.dev.flink import FlinkCluster, start_flink
+from jobs.dev.kafka import KafkaServer, start_kafka
+from jobs.dev.registry import RegistryServer, start_registry
+from jobs.dev.zookeeper import ZooKeeperServer, start_zookeeper
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A broker; topics are not made by asking for them."""
+    server = start_kafka(tmp_path_factory.mktemp("kafka"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """A schema registry."""
+    server = start_registry(tmp_path_factory.mktemp("registry"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def zookeeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServer]:
+    """What the cluster's high availability needs."""
+    server = start_zookeeper(tmp_path_factory.mktemp("zookeeper"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def cluster(zookeeper: ZooKeeperServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
+    """Two TaskManagers of one slot, and a JobManager that finds its jobs again."""
+    running = start_flink(tmp_path_factory.mktemp("flink"), zookeeper=zookeeper.quorum)
+    yield running
+    running.kill()
