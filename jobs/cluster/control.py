@@ -23,6 +23,10 @@ T = TypeVar("T")
 Advance = Callable[[int, int], None]
 
 
+class TookTooLong(ClusterError):
+    """What was waited for did not come in time."""
+
+
 class StartFailed(ClusterError):
     """A job did not come to work, and was cancelled."""
 
@@ -89,7 +93,8 @@ def watch_start(cluster: FlinkRest, job_id: str, progress: Advance | None = None
     except ClusterUnreachable:
         raise
     except ClusterError as error:
-        free = "" if cluster.overview().free_slots else "; no slot of the cluster is free"
+        starved = isinstance(error, TookTooLong) and not cluster.overview().free_slots
+        free = "; no slot of the cluster is free" if starved else ""
         cancel(cluster, job_id)
         raise StartFailed(f"{error.message}{free}", error.hint or "it is cancelled; the cluster's logs say more") from None
 
@@ -137,7 +142,7 @@ def wait_for(ask: Callable[[], T | None], seconds: float, what: str) -> T:
 
     Raises
     ------
-    ClusterError
+    TookTooLong
         If there is none in time, naming `what` was waited for; or what `ask` raises.
     """
     until = time.monotonic() + seconds
@@ -150,7 +155,7 @@ def wait_for(ask: Callable[[], T | None], seconds: float, what: str) -> T:
         if answer is not None:
             return answer
         if time.monotonic() > until:
-            raise away or ClusterError(f"waited {seconds:.0f} s until {what}", "look at the cluster's web page and logs")
+            raise away or TookTooLong(f"waited {seconds:.0f} s until {what}", "look at the cluster's web page and logs")
         time.sleep(POLL_SECONDS)
 
 

@@ -9,7 +9,7 @@ from jobs.cluster.control import Advance, stop_with_savepoint, watch_start
 from jobs.cluster.model import Job
 from jobs.cluster.parameters import check_state_fits, recall
 from jobs.cluster.rest import ClusterError, FlinkRest, Format
-from jobs.cluster.submit import prepare
+from jobs.cluster.submit import Submission
 from udfs.errors import SwerveError, UsageError
 
 if TYPE_CHECKING:
@@ -74,11 +74,11 @@ def deploy(
     for job in cluster.jobs():
         if job.runs and job.name == name:
             raise UsageError(f"a job {name} runs already: {job.id}", "swerve upgrade replaces it and keeps its state; --name for another")
-    submission = prepare(settings, name)
-    free = cluster.overview().free_slots
-    if free < settings.parallelism:
-        say(f"the cluster has {free} free slots, the job needs {settings.parallelism}: it waits for TaskManagers")
-    job_id = submission.submit(savepoint, allow_non_restored=allow_non_restored)
+    with Submission(settings, name) as submission:
+        free = cluster.overview().free_slots
+        if free < settings.parallelism:
+            say(f"the cluster has {free} free slots, the job needs {settings.parallelism}: it waits for TaskManagers")
+        job_id = submission.send(savepoint, allow_non_restored=allow_non_restored)
     say(f"job {job_id} is on the cluster: waiting for its tasks and a first checkpoint")
     watch_start(cluster, job_id, progress)
     return job_id
@@ -125,26 +125,29 @@ def upgrade(
     check_release(cluster)
     parameters = cluster.parameters(job.id)
     check_state_fits(parameters, settings)
-    submission = prepare(settings, job.name)
-    say(f"stopping job {job.id} with a savepoint")
-    savepoint = stop_with_savepoint(cluster, job.id, folder, form)
-    say(f"savepoint {savepoint}")
-    try:
-        job_id = submission.submit(savepoint, allow_non_restored=allow_non_restored)
-        say(f"job {job_id} is on the cluster: waiting for its tasks and a first checkpoint")
-        watch_start(cluster, job_id, progress)
-    except SwerveError as error:
-        by_hand = f"with the release and settings of before: {_command(cluster, job.name, savepoint)}"
-        if not rollback:
-            raise UpgradeFailed(f"the upgrade failed, and no job {job.name} runs: {error}", by_hand) from None
-        say(f"the upgrade failed: {error.message}; going back")
+    with Submission(settings, job.name) as submission:
+        say(f"stopping job {job.id} with a savepoint")
+        savepoint = stop_with_savepoint(cluster, job.id, folder, form)
+        say(f"savepoint {savepoint}")
         try:
-            old = prepare(recall(parameters, settings), job.name).submit(savepoint)
-            watch_start(cluster, old, progress)
-        except SwerveError as second:
-            raise UpgradeFailed(f"the upgrade failed: {error}; going back failed: {second.message}", by_hand) from None
-        raise UpgradeFailed(f"the upgrade failed: {error}", f"job {old} runs with the settings of before, from {savepoint}") from None
-    return Upgraded(savepoint, job_id)
+            job_id = submission.send(savepoint, allow_non_restored=allow_non_restored)
+            say(f"job {job_id} is on the cluster: waiting for its tasks and a first checkpoint")
+            watch_start(cluster, job_id, progress)
+        except SwerveError as error:
+            failed = f"the upgrade failed: {error.message}"
+        else:
+            return Upgraded(savepoint, job_id)
+    by_hand = f"with the release and settings of before: {_command(cluster, job.name, savepoint)}"
+    if not rollback:
+        raise UpgradeFailed(f"{failed}; no job {job.name} runs", by_hand)
+    say(f"{failed}; going back")
+    try:
+        with Submission(recall(parameters, settings), job.name) as before:
+            old = before.send(savepoint)
+        watch_start(cluster, old, progress)
+    except SwerveError as error:
+        raise UpgradeFailed(f"{failed}; going back failed: {error.message}", by_hand) from None
+    raise UpgradeFailed(failed, f"job {old} runs with the settings of before, from {savepoint}")
 
 
 def check_release(cluster: FlinkRest) -> None:

@@ -5,6 +5,9 @@ The cluster has the Python operators and the connector to Kafka in its lib folde
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -25,51 +28,10 @@ UNLESS_SET = {"execution.checkpointing.dir": "dir", "execution.checkpointing.ext
 
 
 class Submission:
-    """A job that is planned and can be sent.
+    """The live job, built for a cluster and ready to be sent. Its topics and schemas are made if they are missing.
 
-    Parameters
-    ----------
-    tables
-        The environment that it was built in.
-    statements
-        The job.
-    """
-
-    def __init__(self, tables: StreamTableEnvironment, statements: StatementSet) -> None:
-        self._tables, self._statements = tables, statements
-
-    def submit(self, savepoint: str | None = None, *, allow_non_restored: bool = False) -> str:
-        """Send the job; gives its id.
-
-        Parameters
-        ----------
-        savepoint
-            Where the savepoint or retained checkpoint lies that it begins with.
-        allow_non_restored
-            Begin even if the savepoint has state that no operator takes.
-
-        Raises
-        ------
-        ClusterError
-            If the cluster does not take it, such as for a savepoint that cannot be read.
-        """
-        from py4j.protocol import Py4JError
-        from pyflink.util.exceptions import TableException
-
-        if savepoint is not None:
-            options = self._tables.get_config()
-            options.set("execution.state-recovery.path", savepoint)
-            options.set("execution.state-recovery.ignore-unclaimed-state", str(allow_non_restored).lower())
-        try:
-            client = self._statements.execute().get_job_client()
-        except (Py4JError, TableException) as error:
-            raise _refused(root_cause(str(error))) from None
-        assert client is not None
-        return str(client.get_job_id())
-
-
-def prepare(settings: Settings, name: str) -> Submission:
-    """Build the live job for a cluster, without sending it; its topics and schemas are made if they are missing.
+    It is built in a process of its own: Flink numbers the operators of SQL by a counter of the JVM, and their uids with it, so a second job
+    of a JVM would not find the state of the first.
 
     Parameters
     ----------
@@ -85,9 +47,51 @@ def prepare(settings: Settings, name: str) -> Submission:
     SwerveError
         If the job cannot be built, or Kafka or the registry does not answer.
     """
-    if settings.redis.url is None:
-        raise UsageError("redis.url is not set", "a job on a cluster needs a Redis that the cluster reaches: --redis URL")
-    options = cluster_options(settings, name)
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        if settings.redis.url is None:
+            raise UsageError("redis.url is not set", "a job on a cluster needs a Redis that the cluster reaches: --redis URL")
+        options = cluster_options(settings, name)
+        # Spawned: what a fork would take along of this process is not wanted. Settings go through a pipe, with their secrets.
+        self._process = ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+        try:
+            self._process.submit(_build, settings, options).result()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Submission:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.shutdown(wait=True, cancel_futures=True)
+
+    def send(self, savepoint: str | None = None, *, allow_non_restored: bool = False) -> str:
+        """Send the job; gives its id.
+
+        Parameters
+        ----------
+        savepoint
+            Where the savepoint or retained checkpoint lies that it begins with.
+        allow_non_restored
+            Begin even if the savepoint has state that no operator takes.
+
+        Raises
+        ------
+        ClusterError
+            If the cluster does not take it, such as for a savepoint that cannot be read.
+        """
+        return self._process.submit(_send, savepoint, allow_non_restored).result()
+
+
+_built: list[tuple[StreamTableEnvironment, StatementSet]] = []
+
+
+def _build(settings: Settings, options: dict[str, str]) -> None:
     prepare_process(settings.work)
     add_kafka_connector(settings.work)
     schema_ids = prepare_topics(settings)
@@ -103,7 +107,24 @@ def prepare(settings: Settings, name: str) -> Submission:
     # Not get_execution_environment: outside of `flink run` that is a local one, whatever the target says.
     environment = get_gateway().jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment(configuration._j_configuration)
     tables = StreamTableEnvironment.create(StreamExecutionEnvironment(environment))
-    return Submission(tables, build_live(tables, settings, schema_ids))
+    _built.append((tables, build_live(tables, settings, schema_ids)))
+
+
+def _send(savepoint: str | None, allow_non_restored: bool) -> str:
+    from py4j.protocol import Py4JError
+    from pyflink.util.exceptions import TableException
+
+    ((tables, statements),) = _built
+    if savepoint is not None:
+        options = tables.get_config()
+        options.set("execution.state-recovery.path", savepoint)
+        options.set("execution.state-recovery.ignore-unclaimed-state", str(allow_non_restored).lower())
+    try:
+        client = statements.execute().get_job_client()
+    except (Py4JError, TableException) as error:
+        raise _refused(root_cause(str(error))) from None
+    assert client is not None
+    return str(client.get_job_id())
 
 
 def cluster_options(settings: Settings, name: str) -> dict[str, str]:
