@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,8 +80,6 @@ class Fetcher:
     """
 
     def __init__(self, folder: Path, advance: Callable[[int], None] | None = None) -> None:
-        from contextlib import contextmanager
-
         from jgo.config import GlobalSettings
         from jgo.maven import MavenContext, PythonResolver
 
@@ -178,19 +177,14 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-class _named:  # noqa: N801 - used like a function
-    """Turns what goes wrong while fetching into one line that names what was fetched."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, requests.RequestException):
-            raise SwerveError(f"{self._what} cannot be fetched: {type(error).__name__}", NETWORK) from error
-        if isinstance(error, RuntimeError):
-            raise SwerveError(
-                f"{self._what} is in none of the repositories", "is the version right? A mirror is named in ~/.config/jgo.conf"
-            )
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Turn what goes wrong while fetching into one line that names what was fetched."""
+    try:
+        yield
+    except requests.RequestException as error:
+        raise SwerveError(f"{what} cannot be fetched: {type(error).__name__}", NETWORK) from error
+    except RuntimeError as error:
+        raise SwerveError(
+            f"{what} is in none of the repositories", "is the version right? A mirror is named in ~/.config/jgo.conf"
+        ) from error
