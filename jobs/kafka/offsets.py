@@ -36,17 +36,52 @@ def ends(client: KafkaAdminClient, settings: Settings, topic: str, partitions: l
     return _offsets(client, settings, topic, dict.fromkeys(partitions, OffsetSpec.LATEST))
 
 
-def at_time(client: KafkaAdminClient, settings: Settings, topic: str, partitions: list[int], time_ms: int) -> dict[int, int]:
+def at_time(
+    client: KafkaAdminClient,
+    settings: Settings,
+    topic: str,
+    partitions: list[int],
+    time_ms: int,
+    reader: KafkaConsumer | None = None,
+    latest_ms: int = 2**63 - 1,
+) -> dict[int, int]:
     """Give the offset of each partition's first record at or after a time; its end, where there is none.
+
+    Parameters
+    ----------
+    client
+        Of `jobs.kafka.client.admin`.
+    settings
+        For messages.
+    topic, partitions
+        Which.
+    time_ms
+        The time.
+    reader
+        Of `jobs.kafka.client.consumer`. With it, a record of a time that cannot be, behind `latest_ms`, is passed over: else one damaged
+        timestamp would be taken for the place of every later time.
+    latest_ms
+        See there.
 
     Raises
     ------
     SwerveError
         If the broker does not tell.
     """
-    found = _offsets(client, settings, topic, dict.fromkeys(partitions, time_ms))
-    last = ends(client, settings, topic, [partition for partition, offset in found.items() if offset < 0])
-    return found | last
+    with explained(settings, topic):
+        found = client.list_partition_offsets({TopicPartition(topic, partition): time_ms for partition in partitions})
+    last = ends(client, settings, topic, partitions)
+    offsets = {}
+    for place, at in found.items():
+        end = last[place.partition]
+        if at.offset < 0:
+            offsets[place.partition] = end
+        elif reader is not None and at.timestamp > latest_ms:
+            with explained(settings, topic):
+                offsets[place.partition] = _first_at(reader, place, int(at.offset), end, range(time_ms, latest_ms + 1))
+        else:
+            offsets[place.partition] = int(at.offset)
+    return offsets
 
 
 def greatest_time(
@@ -141,6 +176,17 @@ def _offsets(client: KafkaAdminClient, settings: Settings, topic: str, specs: Ma
     with explained(settings, topic):
         found = client.list_partition_offsets({TopicPartition(topic, partition): spec for partition, spec in specs.items()})
     return {place.partition: int(at.offset) for place, at in found.items()}
+
+
+def _first_at(reader: KafkaConsumer, place: TopicPartition, begin: int, end: int, times: range) -> int:
+    """The first record from an offset on whose time lies in a range; the end, if there is none."""
+    reader.assign([place])
+    reader.seek(place, begin)
+    while reader.position(place) < end:
+        for record in reader.poll(timeout_ms=POLL_MS, max_records=LAST_RECORDS).get(place, ()):
+            if record.timestamp in times:
+                return int(record.offset)
+    return end
 
 
 def _read_times(reader: KafkaConsumer, place: TopicPartition, begin: int, end: int) -> list[int]:

@@ -48,14 +48,17 @@ def span_of(
             warn(warning)
         parts = found.partitions
         first = offsets.begins(client, settings, topic, parts)
-        begin = first if begin_ms is None else offsets.at_time(client, settings, topic, parts, begin_ms)
+        now = int(time.time() * 1000)
+        latest = now + settings.time.future_ms
+        begin = first if begin_ms is None else offsets.at_time(client, settings, topic, parts, begin_ms, reader, latest)
         end = (
-            offsets.ends(client, settings, topic, parts) if until_ms is None else offsets.at_time(client, settings, topic, parts, until_ms)
+            offsets.ends(client, settings, topic, parts)
+            if until_ms is None
+            else offsets.at_time(client, settings, topic, parts, until_ms, reader, latest)
         )
         end = {partition: max(end[partition], begin[partition]) for partition in parts}
-        now = int(time.time() * 1000)
         spans = {partition: (begin[partition], end[partition]) for partition in parts}
-        end_time = offsets.greatest_time(client, reader, settings, topic, spans, now + settings.time.future_ms)
+        end_time = offsets.greatest_time(client, reader, settings, topic, spans, latest)
     finally:
         client.close()
         reader.close()

@@ -47,12 +47,12 @@ def apply_events(events: Iterable[Event], segments: Segments, rank_on: str, ever
     return users
 
 
-def run_log(log: Log, segments: Segments, rank_on: str = "every_event", every: int = 8) -> OracleResult:
-    """The profiles, segment changes and rank requests of a bounded log; at its end, deadlines before its last time fire."""
+def run_log(log: Log, segments: Segments, rank_on: str = "every_event", every: int = 8, end: int | None = None) -> OracleResult:
+    """The profiles, segment changes and rank requests of a bounded log; at its end, deadlines before its last time (or `end`) fire."""
     _one_partition_a_user(log)
     users = apply_events(log.events, segments, rank_on, every)
     for user in users.values():
-        user.fire(log.end, ahead=True)
+        user.fire(log.end if end is None else end, ahead=True)
     everything = list(log.events)
     return OracleResult(
         profiles={user_id: user.profile for user_id, user in users.items()},
@@ -89,6 +89,7 @@ def run(
     surfaces: tuple[str, ...] = ("home",),
     now: int | None = None,
     too_large: int = TOO_LARGE,
+    end: int | None = None,
 ) -> OracleResult:
     """All that a replay of an archive comes to.
 
@@ -102,9 +103,11 @@ def run(
         The job's clock in milliseconds; without it no event lies in the future.
     too_large : int
         The setting `limits.max_bytes`.
+    end : int, optional
+        Deadlines before it fire: in a live job, a while after the log's last time.
     """
     ranker = Ranker(bundle_dir, candidates, top)
-    result = run_log(read_archive(archive, now=now, too_large=too_large), ranker.bundle.segments, rank_on, every)
+    result = run_log(read_archive(archive, now=now, too_large=too_large), ranker.bundle.segments, rank_on, every, end)
     for user_id, request in result.last_requests().items():
         result.values[user_id] = {surface: ranker.value(user_id, request.profile, surface) for surface in surfaces}
     return result
