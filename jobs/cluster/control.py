@@ -193,7 +193,7 @@ def _begin(trigger: Callable[[], str]) -> str:
     except (ClusterUnreachable, JobNotFound):
         raise
     except ClusterError as error:
-        if "savepoint directory" in error.message or "target directory" in error.message.lower():
+        if "must be provided" in error.message:
             raise ClusterError("the cluster does not know where savepoints go", "give --dir, a path that it can write to") from None
         raise
 
