@@ -153,6 +153,8 @@ def _explanation(error: BaseException, brokers: str, topic: str | None) -> Swerv
             f"{where}: {what} does not take records with such a timestamp",
             "raise message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic",
         )
+    if isinstance(error, kafka_errors.UnsupportedCodecError):
+        return SwerveError(f"{where}: {what} is compressed with what Python cannot read here", "pip install lz4 python-snappy")
     if isinstance(error, kafka_errors.RetriableError):
         return KafkaUnavailable(f"{where} does not answer", "is it running, and are kafka.brokers and security.protocol right?")
     return SwerveError(f"{where} refuses {what}: {type(error).__name__.removesuffix('Error')}", "see the broker's log")
