@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from jobs.dev.flink_home import environment, flink_home, lay_out
-from jobs.dev.processes import LOOPBACK, Daemon, Identity, free_port
+from jobs.dev.processes import LOOPBACK, Daemon, Identity, free_port, refuse_taken
 
 
 class FlinkCluster:
@@ -77,6 +77,7 @@ class FlinkCluster:
         if not all(one.alive for one in [self.jobmanager, *self.taskmanagers]):
             lay_out(self.folder, self.options)
         if not self.jobmanager.alive:
+            refuse_taken(self.rest_port)
             self.jobmanager.spawn()
         for index, one in enumerate(self.taskmanagers):
             if not one.alive:

@@ -193,20 +193,25 @@ Server = TypeVar("Server", bound=Daemon)
 
 
 def start(make: Callable[[], Server], port: int | None) -> Server:
-    """Start a server; where its port was not given, on other ports again if the ones it chose are taken."""
+    """Start a server; where its port was not given, on other ports again if the ones it chose are taken meanwhile."""
+    if port:
+        refuse_taken(port)
     for left in reversed(range(1 if port else TRIES)):
         server = make()
         try:
             server.start()
         except SwerveError:
-            taken = server.port_was_taken()
-            if taken and port:
-                raise SwerveError(f"port {port} is in use", "stop what runs there, or choose another port") from None
-            if not taken or not left:
+            if not left or not server.port_was_taken():
                 raise
         else:
             return server
     raise AssertionError
+
+
+def refuse_taken(port: int) -> None:
+    """Raise a SwerveError if somebody listens at a port of loopback: that one would answer in place of what is to be started."""
+    if accepts(port):
+        raise SwerveError(f"port {port} is in use", "stop what runs there, or choose another port")
 
 
 def reason(text: str) -> str:
