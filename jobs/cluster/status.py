@@ -116,6 +116,7 @@ def _checkpoints(checkpoints: Checkpoints, now: float) -> dict[str, Any]:
     return {
         "completed": checkpoints.completed,
         "failed": checkpoints.failed,
+        "restored": checkpoints.restored,
         "restored_from": checkpoints.restored_from,
         "last": last
         and {
