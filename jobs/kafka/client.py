@@ -14,12 +14,13 @@ from jobs.kafka.properties import client_options
 from jobs.settings import Settings
 from udfs.errors import SwerveError, UsageError
 
-#: A broker that does not answer within that time is away.
-BOOTSTRAP_MS = 6_000
+#: A broker that does not answer within the first and the second time is away; one that refuses us does so at once.
+BOOTSTRAP_MS = (2_000, 8_000)
 REQUEST_MS = 10_000
 #: Where the client says why it cannot connect: what it raises only says that it could not.
 _LOGGER = "kafka.net.manager"
 _HANDSHAKE = "Handshake failed"
+REFUSALS = (kafka_errors.SaslAuthenticationFailedError, kafka_errors.UnsupportedSaslMechanismError, kafka_errors.AuthorizationError)
 
 
 class KafkaUnavailable(SwerveError):
@@ -92,40 +93,38 @@ def _connect(make: Callable[..., Any], settings: Settings, **options: Any) -> An
     brokers = settings.kafka.brokers
     options |= client_options(settings.kafka.properties)
     servers = [server.strip() for server in brokers.split(",") if server.strip()]
-    with _causes() as causes:
-        try:
-            return make(bootstrap_servers=servers, bootstrap_timeout_ms=BOOTSTRAP_MS, **options)
-        except ValueError:
-            raise UsageError("kafka.brokers should be host:port, separated by commas", f"it is {brokers}") from None
-        except kafka_errors.KafkaError as error:
-            raise _explanation(_most_telling([error, *causes]), brokers, None) from None
+    causes: list[BaseException] = []
+    for timeout in BOOTSTRAP_MS:
+        with _caught(causes):
+            try:
+                return make(bootstrap_servers=servers, bootstrap_timeout_ms=timeout, **options)
+            except ValueError:
+                raise UsageError("kafka.brokers should be host:port, separated by commas", f"it is {brokers}") from None
+            except kafka_errors.KafkaError as error:
+                causes.append(error)
+        if telling := [cause for cause in causes if isinstance(cause, REFUSALS) or _HANDSHAKE in str(cause)]:
+            raise _explanation(telling[0], brokers, None) from None
+    raise _explanation(causes[-1], brokers, None)
 
 
-class _Causes(logging.Handler):
-    def __init__(self) -> None:
+class _Catcher(logging.Handler):
+    def __init__(self, causes: list[BaseException]) -> None:
         super().__init__()
-        self.found: list[BaseException] = []
+        self._causes = causes
 
     def emit(self, record: logging.LogRecord) -> None:
         if isinstance(record.args, tuple):
-            self.found += [argument for argument in record.args if isinstance(argument, BaseException)]
+            self._causes += [argument for argument in record.args if isinstance(argument, BaseException)]
 
 
 @contextmanager
-def _causes() -> Iterator[list[BaseException]]:
-    handler, logger = _Causes(), logging.getLogger(_LOGGER)
+def _caught(causes: list[BaseException]) -> Iterator[None]:
+    handler, logger = _Catcher(causes), logging.getLogger(_LOGGER)
     logger.addHandler(handler)
     try:
-        yield handler.found
+        yield
     finally:
         logger.removeHandler(handler)
-
-
-def _most_telling(errors: list[BaseException]) -> BaseException:
-    """Take the one that an operator can do most about."""
-    refusals = (kafka_errors.SaslAuthenticationFailedError, kafka_errors.UnsupportedSaslMechanismError, kafka_errors.AuthorizationError)
-    telling = [error for error in errors if isinstance(error, refusals) or _HANDSHAKE in str(error)]
-    return (telling or errors)[0]
 
 
 def _explanation(error: BaseException, brokers: str, topic: str | None) -> SwerveError:
