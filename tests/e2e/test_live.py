@@ -1,0 +1,225 @@
+"""The live job over a real topic: a quiet night, a registry that is away, dead letters there and back, a replay that hands over."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from jobs.dev.kafka import KafkaServer
+from jobs.dev.registry import RegistryServer
+from jobs.embedded.redis_server import RedisServer, start_redis
+from jobs.settings import Settings
+from tests.e2e.commands import Commands, until
+from tests.e2e.events import datum, framing, send
+from tests.e2e.topics import fresh, read_topic
+from tests.oracle.compare import compare_redis
+from tests.oracle.run import run as run_oracle
+from training.simulator import simulate
+from training.train import train
+from udfs.dead_letters import ATTEMPTS, REASON
+from udfs.framing import SCHEMA_HEADER
+from udfs.profile import unpack_profiles
+from udfs.redis_reads import read_profile, read_value
+from udfs.registry import RegistrySchemas
+from udfs.schemas import load
+
+MINUTE = 60_000
+EVENTS, PARTITIONS = 6_000, 2
+TOPICS = ("events", "dead_letters", "segments", "recommendations")
+
+
+class Job:
+    """The live job in a process of its own, and what it works with."""
+
+    def __init__(self, folder: Path, kafka: KafkaServer, registry: RegistryServer, store: RedisServer, **more: object) -> None:
+        self.registry, self.store = registry, store
+        self.values: dict[str, Any] = {
+            "kafka.brokers": kafka.bootstrap,
+            "kafka.group": fresh("group"),
+            "registry.url": registry.url,
+            "redis.url": store.url,
+            "model.path": folder / "bundle" / "1",
+            "work": folder / "work",
+            "checkpoint.dir": folder / "checkpoints",
+            "checkpoint.interval_ms": 1_000,
+            **{f"topics.{topic}": fresh(topic) for topic in TOPICS},
+            **more,
+        }
+        self.swerve = Commands(folder, self.values)
+        self.settings = Settings().with_values(self.values)
+        self.client: redis.Redis = redis.Redis.from_url(store.url)
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *arguments: object) -> None:
+        """Start it."""
+        self.process = self.swerve.start("run", "--json", *arguments)
+
+    def stop(self) -> dict[str, Any]:
+        """Stop it as Ctrl-C does; gives what it prints."""
+        assert self.process
+        self.process.send_signal(signal.SIGINT)
+        out, errors = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0, errors
+        document: dict[str, Any] = orjson.loads(out)
+        return document
+
+    def profile(self, user: str) -> Any:
+        """The profile of a user, None if there is none."""
+        stored = read_profile(self.client, user)
+        return unpack_profiles([stored.packed])[0] if stored else None
+
+    def seen(self, user: str, events: int = 1) -> Any:
+        """Her profile, once it has so many events."""
+
+        def look() -> Any:
+            assert self.process is None or self.process.poll() is None, "the job has ended"
+            profile = self.profile(user)
+            return profile if profile is not None and profile["n_events"] >= events else None
+
+        return until(f"{events} events of {user} in Redis", look)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("live")
+    simulate(folder / "shop", EVENTS, 200, 300, seed=7, late_seconds=30, duplicates=0.05, poison=0.02, partitions=PARTITIONS)
+    train(folder / "shop", folder / "bundle" / "1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def job(folder: Path, kafka: KafkaServer, registry: RegistryServer) -> Iterator[Job]:
+    """A live job over four partitions; a record is late after two seconds."""
+    store = start_redis(folder / "redis")
+    one = Job(folder, kafka, registry, store, **{"time.lateness_ms": 2_000})
+    one.swerve.run("topics", "--partitions", 4)
+    one.start()
+    yield one
+    if one.process and one.process.poll() is None:
+        one.process.kill()
+        one.process.wait()
+    one.client.close()
+    store.stop()
+
+
+@pytest.fixture(scope="module")
+def schema_id(job: Job) -> int:
+    return RegistrySchemas(job.registry.url).register(f"{job.settings.topics.events}-value", load("shop_event"))
+
+
+def test_the_last_event_needs_no_other_to_follow_and_its_deadline_fires_in_a_quiet_night(job: Job, schema_id: int) -> None:
+    """Three partitions of four have no record at all, the fourth has one, and nothing comes after it."""
+    now = int(time.time() * 1000)
+    at = now - 11 * MINUTE
+    send(job.settings, ("ana", framing(schema_id) + datum("ana", "add_to_cart", at), {}), at=at)
+    assert job.seen("ana")["cart_items"] == 1
+    fired = until("the abandoned cart", lambda: (profile := job.profile("ana"))["abandoned"] and profile)
+    assert (fired["clock"], fired["n_events"]) == (at + 10 * MINUTE, 1)
+    value = read_value(job.client, "ana")
+    assert value is not None
+    assert orjson.loads(value)["event_time"] == at + 10 * MINUTE
+
+
+def test_a_schema_id_in_a_header_is_read(job: Job, schema_id: int) -> None:
+    send(job.settings, ("bea", datum("bea"), {SCHEMA_HEADER: framing(schema_id)}))
+    assert job.seen("bea")["n_events"] == 1
+
+
+def test_a_registry_that_is_away_holds_back_only_what_is_new(job: Job, schema_id: int) -> None:
+    job.seen("ana")
+    newer = {**load("shop_event"), "fields": [*load("shop_event")["fields"], {"name": "mood", "type": "string", "default": ""}]}
+    new_id = RegistrySchemas(job.registry.url).register(f"{job.settings.topics.events}-value", newer)
+    job.registry.kill()
+    try:
+        send(job.settings, ("cleo", framing(new_id) + datum("cleo", schema=newer), {}))
+        send(job.settings, ("dora", framing(schema_id) + datum("dora"), {}))
+        job.seen("dora")
+        assert job.profile("cleo") is None
+    finally:
+        job.registry.start()
+    job.seen("cleo")
+    letters = read_topic(job.settings, job.settings.topics.dead_letters, 0)
+    assert [letter.key for letter in letters] == []
+
+
+def test_a_dead_letter_goes_back_and_counts_its_tries(job: Job, schema_id: int) -> None:
+    key, value, headers = "eve", framing(schema_id) + datum("eve")[:-4], {"trace": b"\x00\xff"}
+    at = int(time.time() * 1000) - 5_000
+    send(job.settings, (key, value, headers), ("fay", framing(schema_id) + datum("fay"), {}), at=at)
+    job.seen("fay")
+    topic = job.settings.topics.dead_letters
+    (letter,) = until("the dead letter", lambda: read_topic(job.settings, topic, 1))
+    assert (letter.key, letter.value, letter.timestamp) == (key.encode(), value, at)
+    found = dict(letter.headers)
+    assert found["trace"] == b"\x00\xff"
+    assert (found[REASON], found["__connect.errors.topic"].decode()) == (b"truncated", job.settings.topics.events)
+    listed = job.swerve.json("dlq", "list")
+    assert listed["reasons"] == {"truncated": 1}
+    job.swerve.run("dlq", "replay", "--reason", "truncated", "--yes")
+    again = until("it comes back", lambda: (letters := read_topic(job.settings, topic, 2))[1:] and letters[1])
+    assert (again.key, again.value, again.timestamp, dict(again.headers)[ATTEMPTS]) == (key.encode(), value, at, b"1")
+
+
+def test_a_stop_is_a_savepoint_and_the_next_run_goes_on(job: Job, schema_id: int) -> None:
+    job.seen("ana")
+    savepoint = job.stop()["savepoint"]
+    send(job.settings, ("ana", framing(schema_id) + datum("ana"), {}))
+    job.start("--from-savepoint", savepoint)
+    profile = job.seen("ana", 2)
+    assert (profile["n_events"], profile["abandoned"], profile["visits"]) == (2, 1, 1)
+    job.stop()
+
+
+def test_a_replay_hands_over_without_gap_or_overlap(folder: Path, kafka: KafkaServer, registry: RegistryServer) -> None:
+    """Half of a log is replayed, the rest comes while that is handed over: together it is what the oracle makes of all of it."""
+    store = start_redis(folder / "redis-handed-over")
+    job = Job(folder, kafka, registry, store, work=folder / "handed-over")
+    try:
+        publish = ("publish", "shop", "--partitions", PARTITIONS, "--topic", job.settings.topics.events)
+        publisher = job.swerve.start(*publish, "--rate", 300, "--json")
+        until("a third of the log", lambda: _published(job) > EVENTS // 3)
+        report = job.swerve.json(
+            "replay", "--source", f"kafka:{job.settings.topics.events}", "--hand-over", folder / "over", "--out", "out"
+        )
+        assert 0 < report["events"] < EVENTS, "the hand-over should lie in the middle of the log"
+        job.start("--from-savepoint", report["savepoint"])
+        _, errors = publisher.communicate(timeout=120)
+        assert publisher.returncode == 0, errors
+        now = int(time.time() * 1000)
+        oracle = run_oracle(folder / "shop", job.settings.model.path, now=now, end=now)
+        until("all of the log in Redis", lambda: not compare_redis(oracle, job.client))
+        topic = job.settings.topics.dead_letters
+        letters = read_topic(job.settings, topic, len(oracle.rejects) - report["rejects"])
+        job.stop()
+        # A record that both had read, or neither, would show here: a dead letter has no id that makes a second one harmless.
+        reasons = Counter(dict(letter.headers)[REASON].decode() for letter in letters) + Counter(report["rejects_by_reason"])
+        assert reasons == Counter(reject.reason for reject in oracle.rejects)
+    finally:
+        if job.process and job.process.poll() is None:
+            job.process.kill()
+        job.client.close()
+        store.stop()
+
+
+def _published(job: Job) -> int:
+    from jobs.kafka.client import admin
+    from jobs.kafka.offsets import ends
+    from udfs.errors import SwerveError
+
+    try:
+        client = admin(job.settings)
+        try:
+            return sum(ends(client, job.settings, job.settings.topics.events, [*range(PARTITIONS)]).values())
+        finally:
+            client.close()
+    except SwerveError:
+        return 0  # the topic is about to be made
