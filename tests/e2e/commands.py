@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from udfs.errors import SwerveError
+
 PATIENCE = 240.0
 
 
@@ -55,9 +57,14 @@ class Commands:
 
 
 def until(what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Look again and again until there is something; gives it."""
+    """Look again and again until there is something; gives it. A server that does not answer is asked again."""
     end = time.monotonic() + patience
-    while not (found := look()):
-        assert time.monotonic() < end, f"waited for {patience:g} s: {what}"
+    while True:
+        answer = "nothing"
+        try:
+            if found := look():
+                return found
+        except SwerveError as error:
+            answer = error.message
+        assert time.monotonic() < end, f"waited for {patience:g} s: {what}; the last answer: {answer}"
         time.sleep(0.2)
-    return found
