@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from jobs.cli.options import Cluster, Config, Form, Json, RunningJob, SavepointFolder, SavepointFormat, Set, cluster_settings, settings_from
 from jobs.cli.output import emit, progress
 
@@ -11,6 +15,9 @@ def command(
     cluster: Cluster = None,
     folder: SavepointFolder = None,
     form: Form = SavepointFormat.canonical,
+    savepoint: Annotated[
+        bool, typer.Option("--savepoint/--no-savepoint", help="Without one the job is cancelled, also one whose tasks do not run.")
+    ] = True,
     config: Config = None,
     overrides: Set = None,
     json: Json = False,
@@ -26,11 +33,13 @@ def command(
         emit({"stopped": stopped}, json, lambda _: "stopped" if stopped else "none was running")
         return
     settings = cluster_settings(config, overrides, cluster)
-    from jobs.cluster.control import find_job, stop_with_savepoint
+    from jobs.cluster.control import cancel, find_job, stop_with_savepoint
     from jobs.cluster.rest import FlinkRest
 
     assert settings.cluster.url is not None
-    with FlinkRest(settings.cluster.url) as client, progress("stopping with a savepoint"):
+    with FlinkRest(settings.cluster.url) as client, progress("stopping"):
         found = find_job(client, job)
-        path = stop_with_savepoint(client, found.id, folder, form.flink)
-    emit({"job": found.id, "name": found.name, "savepoint": path}, json, lambda document: str(document["savepoint"]))
+        path = stop_with_savepoint(client, found.id, folder, form.flink) if savepoint else None
+        if path is None:
+            cancel(client, found.id)
+    emit({"job": found.id, "name": found.name, "savepoint": path}, json, lambda _: path or f"cancelled {found.id}")
