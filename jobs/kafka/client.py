@@ -18,8 +18,8 @@ from udfs.errors import SwerveError, UsageError
 BOOTSTRAP_MS = (2_000, 8_000)
 REQUEST_MS = 10_000
 #: Where the client says why it cannot connect: what it raises only says that it could not.
-_LOGGER = "kafka.net.manager"
-_HANDSHAKE = "Handshake failed"
+_LOGGER = "kafka.net"
+_HANDSHAKE, _DISCONNECTED = "Handshake failed", "socket disconnected"
 REFUSALS = (kafka_errors.SaslAuthenticationFailedError, kafka_errors.UnsupportedSaslMechanismError, kafka_errors.AuthorizationError)
 
 
@@ -104,6 +104,12 @@ def _connect(make: Callable[..., Any], settings: Settings, **options: Any) -> An
                 causes.append(error)
         if telling := [cause for cause in causes if isinstance(cause, REFUSALS) or _HANDSHAKE in str(cause)]:
             raise _explanation(telling[0], brokers, None) from None
+        # The broker says why and hangs up at once; the client often sees only the latter.
+        if "sasl_mechanism" in options and any(_DISCONNECTED in str(cause) for cause in causes):
+            raise KafkaUnavailable(
+                f"Kafka at {brokers} ends the connection during the login",
+                "check user and password in sasl.jaas.config, and security.protocol, of kafka.properties",
+            )
     raise _explanation(causes[-1], brokers, None)
 
 
