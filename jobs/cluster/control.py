@@ -182,7 +182,10 @@ def _check(cluster: FlinkRest, job: Job) -> None:
     """Refuse a job that failed, even if it tries again."""
     failures = cluster.failures(job.id)
     if failures:
-        raise ClusterError(f"the job failed: {root_cause(failures[-1].trace)}")
+        cause = root_cause(failures[-1].trace)
+        if "NoResourceAvailable" in cause:
+            raise ClusterError("the cluster has too few free slots for the job", "start TaskManagers, or --set parallelism=N")
+        raise ClusterError(f"the job failed: {cause}")
     if not job.runs and job.state != "FINISHED":
         raise ClusterError(f"the job is {job.state}")
 
