@@ -27,6 +27,7 @@ def command(
     reframe: Annotated[
         bool, typer.Option("--reframe", help="Raw records too get the registry's schema ids instead of those of avro/ids.json.")
     ] = False,
+    patience: Annotated[float, typer.Option("--patience", min=1, metavar="SECONDS", help="How long a broker may be away meanwhile.")] = 30,
     config: Config = None,
     overrides: Set = None,
     json: Json = False,
@@ -38,7 +39,7 @@ def command(
     from jobs.kafka.publish import Options, publish
 
     settings = settings_from(config, overrides, kafka__brokers=brokers, registry__url=registry)
-    options = Options(topic or settings.topics.events, rate, partitions, replicas, now, reframe)
+    options = Options(topic or settings.topics.events, rate, partitions, replicas, now, reframe, patience)
     with progress(f"publishing to {options.topic}") as advance:
         done = publish(archive, settings, options, advance, note)
     emit(done.as_json(), json)

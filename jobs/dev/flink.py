@@ -120,12 +120,19 @@ class FlinkCluster:
         int
             Its index.
         """
+        index = self.spawn_taskmanager(index)
+        self.taskmanagers[index].wait()
+        return index
+
+    def spawn_taskmanager(self, index: int | None = None) -> int:
+        """Start a TaskManager without waiting for it; as `start_taskmanager`."""
         if index is None:
             self.taskmanagers.append(self._taskmanager())
             index = len(self.taskmanagers) - 1
         elif not self.taskmanagers[index].alive:
             self.taskmanagers[index] = self._taskmanager()
-        self.taskmanagers[index].start()
+        if not self.taskmanagers[index].alive:
+            self.taskmanagers[index].spawn()
         return index
 
     def adopt(self, jobmanager: Identity | None, taskmanagers: Mapping[str, Identity]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -20,10 +21,13 @@ class RedisDaemon(Daemon):
         For its data and its log.
     port : int
         Where it listens.
+    options : mapping, optional
+        Further lines of its configuration; they win.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, options: Mapping[str, str] | None = None) -> None:
         self.port = port
+        self._options = {"appendonly": "yes", **(options or {})}
         super().__init__("Redis", ["redis-server"], folder / "redis.log", self._pongs)
 
     @property
@@ -33,7 +37,7 @@ class RedisDaemon(Daemon):
 
     def spawn(self) -> None:
         """Start it; it answers at once."""
-        child = start_redis(self.folder, self.port, options={"appendonly": "yes"}).process
+        child = start_redis(self.folder, self.port, options=self._options).process
         self.process = psutil.Process(child.pid)
         child.returncode = 0  # as in `Daemon.spawn`
 

@@ -11,7 +11,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 
 from jobs.kafka.archive_log import ArchiveLog, LogRecord, Reframe
-from jobs.kafka.client import admin, explained, producer
+from jobs.kafka.client import REQUEST_MS, admin, explained, producer
 from jobs.kafka.schema_ids import FRAMING_BYTES, SchemaIds
 from jobs.kafka.time_shift import TimeShift
 from jobs.kafka.topics import ANYTHING, FOREVER, create, describe, retention_warning
@@ -48,6 +48,8 @@ class Options:
         Move all times, so that the last event is now.
     reframe
         Raw records too: give their values the registry's schema ids instead of those of `avro/ids.json`.
+    patience
+        Seconds that a broker may be away once publishing has begun.
     """
 
     topic: str
@@ -56,6 +58,7 @@ class Options:
     replicas: int = -1
     now: bool = False
     reframe: bool = False
+    patience: float = 30.0
 
 
 @dataclass
@@ -139,7 +142,9 @@ def _prepare(client: KafkaAdminClient, settings: Settings, options: Options, don
 def _send(log: ArchiveLog, found: Index, settings: Settings, options: Options, done: Published, progress: Progress | None) -> None:
     failures: list[BaseException] = []
     linger = PACED_LINGER_MS if options.rate else LINGER_MS
-    sender = producer(settings, linger_ms=linger, batch_size=BATCH_BYTES, max_request_size=LARGEST)
+    patience_ms = int(1000 * options.patience)
+    bounds = {"delivery_timeout_ms": max(patience_ms, REQUEST_MS + linger), "max_block_ms": patience_ms, "reconnect_backoff_max_ms": 1_000}
+    sender = producer(settings, linger_ms=linger, batch_size=BATCH_BYTES, max_request_size=LARGEST, **bounds)
     began = time.perf_counter()
     try:
         with explained(settings, options.topic):
@@ -156,7 +161,7 @@ def _send(log: ArchiveLog, found: Index, settings: Settings, options: Options, d
                         raise failures[0]
                     if progress:
                         progress(done.events, found.events)
-            sender.flush(FLUSH_SECONDS)
+            sender.flush(max(FLUSH_SECONDS, options.patience))
             if failures:
                 raise failures[0]
     finally:

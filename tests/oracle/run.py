@@ -35,8 +35,8 @@ class OracleResult:
         return {request.user_id: request for request in self.requests}
 
 
-def apply_events(events: Iterable[Event], segments: Segments, rank_on: str, every: int) -> dict[str, User]:
-    """Apply events in their order; those without consent reach nobody."""
+def apply_events(events: Iterable[Event], segments: Segments, rank_on: str, every: int, *, last_only: bool = False) -> dict[str, User]:
+    """Apply events in their order; those without consent reach nobody. `last_only` keeps of a user's requests the last."""
     users: dict[str, User] = {}
     for event in events:
         if not event.granted:
@@ -44,13 +44,20 @@ def apply_events(events: Iterable[Event], segments: Segments, rank_on: str, ever
         if event.user_id not in users:
             users[event.user_id] = User(event.user_id, segments, rank_on, every)
         users[event.user_id].apply(event)
+        if last_only:
+            del users[event.user_id].requests[:-1]
     return users
 
 
-def run_log(log: Log, segments: Segments, rank_on: str = "every_event", every: int = 8, end: int | None = None) -> OracleResult:
-    """The profiles, segment changes and rank requests of a bounded log; at its end, deadlines before its last time (or `end`) fire."""
+def run_log(
+    log: Log, segments: Segments, rank_on: str = "every_event", every: int = 8, end: int | None = None, *, last_only: bool = False
+) -> OracleResult:
+    """The profiles, segment changes and rank requests of a bounded log; at its end, deadlines before its last time (or `end`) fire.
+
+    Of a long log `last_only` keeps but the last request of each user: all of them would not fit into memory.
+    """
     _one_partition_a_user(log)
-    users = apply_events(log.events, segments, rank_on, every)
+    users = apply_events(log.events, segments, rank_on, every, last_only=last_only)
     for user in users.values():
         user.fire(log.end if end is None else end, ahead=True)
     everything = list(log.events)
