@@ -102,6 +102,23 @@ def test_the_command_line_and_other_programs(environment: dict[str, str]) -> Non
     assert b"kubernetes-taskmanager.sh" in found.stdout
 
 
+def test_the_program_of_the_kubernetes_deployment_is_found_and_started(environment: dict[str, str], tmp_path: Path) -> None:
+    job = yaml.safe_load((ROOT / "flink-conf" / "k8s" / "deployment.yaml").read_text())["spec"]["job"]
+    settings = tmp_path / "swerve.yaml"
+    settings.write_text("kafka: {brokers: '127.0.0.1:1'}\nredis: {url: 'redis://127.0.0.1:1/0'}\nregistry: {cache: null}\n")
+    arguments = [
+        one.replace("/opt/swerve", environment["SWERVE_HOME"]).replace("/etc/swerve/swerve.yaml", str(settings)) for one in job["args"]
+    ]
+    keys = ("rest.port", "jobmanager.rpc.port", "metrics.reporter.prom.port")
+    ports = [part for key in keys for part in ("-D", f"{key}={free_port()}")]
+    # What the operator's own command comes down to, without Kubernetes: a JobManager that runs this program and nothing else.
+    command = [str(ENTRYPOINT), "standalone-job.sh", "start-foreground", *ports, "--job-classname", job["entryClass"], *arguments]
+    variables = environment | {"FLINK_PROPERTIES": "", "FLINK_PID_DIR": str(tmp_path)}
+    said = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
+    assert said.returncode != 0
+    assert "Kafka at 127.0.0.1:1 does not answer" in said.stdout
+
+
 def test_a_property_that_is_none_is_refused(environment: dict[str, str]) -> None:
     wrong = environment | {"FLINK_PROPERTIES": "rest.port=8081"}
     said = subprocess.run([ENTRYPOINT, "jobmanager"], env=wrong, capture_output=True, text=True, check=False)
