@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jobs.cluster.parameters import describe
 from jobs.environment import add_kafka_connector, job_options, local_tables, make_tables, prepare_process
 from udfs.errors import SwerveError
 
@@ -200,7 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "redis.url is not set: on a cluster there is no Redis of the command's own", "set it in the file or as SWERVE__REDIS__URL"
         )
     targets = prepare_topics(settings)
-    build_live(make_tables(live_options(settings)), settings, targets).execute()
+    parameters = {f"pipeline.global-job-parameters.{key}": value for key, value in describe(settings).items()}
+    build_live(make_tables({**live_options(settings), **parameters}), settings, targets).execute()
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def test_a_replay_hands_over_without_gap_or_overlap(folder: Path, kafka: KafkaSe
     store = start_redis(folder / "redis-handed-over")
     job = Job(folder, kafka, registry, store, work=folder / "handed-over")
     try:
-        publish = ("publish", "shop", "--partitions", PARTITIONS, "--topic", job.settings.topics.events)
+        publish = ("publish", "shop", "--reframe", "--partitions", PARTITIONS, "--topic", job.settings.topics.events)
         publisher = job.swerve.start(*publish, "--rate", 300, "--json")
         until("a third of the log", lambda: _published(job) > EVENTS // 3)
         report = job.swerve.json(

@@ -91,7 +91,7 @@ def test_live_replay_and_oracle_agree(live: Live) -> None:
     swerve = live.swerve
     swerve.run("topics", "--partitions", PARTITIONS)
     swerve.run("deploy", "--name", NAME, "--source", live.source)
-    publisher = swerve.start("publish", "shop", "--topic", live.settings.topics.events, "--rate", RATE, "--json")
+    publisher = swerve.start("publish", "shop", "--reframe", "--topic", live.settings.topics.events, "--rate", RATE, "--json")
     until("a checkpoint with events", lambda: live.committed() > EVENTS // 10)
     live.lose_a_taskmanager()
     until("the job goes on", lambda: live.committed() > EVENTS // 3)
