@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 RECORD = DataTypes.ARRAY(DataTypes.BYTES())
 #: Behind tag, key, value and timestamp: names of the headers, then as many contents.
 HEADERS_AT = 5
+#: A broker that crashed forgets the sequence numbers of all but the last batch of a producer. An idempotent one would then send the batches
+#: that it missed the answers to in vain, for two minutes in which the job stands still. Without, they are there twice, with the same id or
+#: origin; one batch at a time keeps their order.
+PRODUCER = {
+    "properties.enable.idempotence": "false",
+    "properties.max.in.flight.requests.per.connection": "1",
+    "properties.acks": "all",
+}
 
 
 class KafkaSinks:
@@ -79,6 +87,7 @@ class KafkaSinks:
             "value.fields-include": "EXCEPT_KEY",
             "sink.delivery-guarantee": "at-least-once",
             "properties.max.request.size": str(self._largest),
+            **PRODUCER,
             **client_properties(self._settings),
         }
         tables.execute_sql(f"""
