@@ -21,6 +21,7 @@ BENCHMARKS = {
     "decode": ("decode", "decoding events, beside a columnar reader and a reader of records"),
     "rank": ("rank", "ranking a user, by stage"),
     "redis": ("redis_writes", "writing to Redis, beside redis-py's pipeline"),
+    "chaos": ("chaos.run", "what is lost, and how long it takes, while the servers of a running job are killed"),
 }
 """Name: its module in `bench/`, which has ``run(say, …) -> dict``, and what it measures."""
 
@@ -31,11 +32,12 @@ def command(
     users: Annotated[int | None, typer.Option(min=1, help="Its shoppers.")] = None,
     items: Annotated[int | None, typer.Option(min=1, help="Its items.")] = None,
     parallelism: Annotated[int | None, typer.Option(min=1, help="Of the job.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="How long it goes on.")] = None,
     keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep what was simulated there, and use it again.")] = None,
     json: Json = False,
 ) -> None:
     """Run a benchmark; an option that it has no use for is an error."""
-    given = {"events": events, "users": users, "items": items, "parallelism": parallelism, "keep": keep}
+    given = {"events": events, "users": users, "items": items, "parallelism": parallelism, "minutes": minutes, "keep": keep}
     run = find(name)
     emit(run(note, **chosen(name, run, given)), json)
 

@@ -21,8 +21,11 @@ def test_every_benchmark_can_be_called_with_nothing_but_where_to_talk(name: str)
 
 
 def test_every_benchmark_is_in_the_table() -> None:
+    room = Path(inspect.getfile(find("rank"))).parent
     files = {
-        path.stem for path in Path(inspect.getfile(find("rank"))).parent.glob("*.py") if "\ndef run(" in path.read_text(encoding="utf-8")
+        ".".join(path.relative_to(room).with_suffix("").parts)
+        for path in room.rglob("*.py")
+        if "\ndef run(" in path.read_text(encoding="utf-8")
     }
     assert {module for module, _ in BENCHMARKS.values()} == files
 
