@@ -14,8 +14,9 @@ from jobs.environment import add_kafka_connector, job_options, local_tables, mak
 from udfs.errors import SwerveError
 
 if TYPE_CHECKING:
-    from pyflink.table import StatementSet, StreamTableEnvironment
+    from pyflink.table import StreamTableEnvironment
 
+    from jobs.pipeline import Pipeline
     from jobs.settings import Settings
 
 NAME = "swerve"
@@ -93,7 +94,7 @@ def live_options(settings: Settings) -> dict[str, str]:
     return {**job_options(settings, settings.batch.records, settings.batch.live_ms), "pipeline.name": NAME}
 
 
-def build_live(tables: StreamTableEnvironment, settings: Settings, targets: Targets) -> StatementSet:
+def build_live(tables: StreamTableEnvironment, settings: Settings, targets: Targets) -> Pipeline:
     """Wire the live job.
 
     Parameters
@@ -156,8 +157,8 @@ def run(
     options = {**live_options(settings), "rest.port": str(rest_port), "rest.bind-port": str(rest_port)}
     if from_savepoint:
         options["execution.state-recovery.path"] = from_savepoint
-    result = build_live(local_tables(settings, options, restarts=restarts), settings, targets).execute()
-    waiter = Waiter(result)
+    client = build_live(local_tables(settings, options, restarts=restarts), settings, targets).execute()
+    waiter = Waiter(client)
     stopped = False
     while waiter.is_alive() and not stopped:
         waiter.join(POLL_SECONDS)
@@ -166,15 +167,15 @@ def run(
         waiter.raise_failure(settings.work)
         raise SwerveError("the job ended by itself: a live job should not", f"its log: {settings.work / 'log'}")
     if savepoints is None:
-        result.get_job_client().cancel().result()
+        client.cancel().result()
         return None
     from py4j.protocol import Py4JError
 
     try:
-        path = stop_with_savepoint(result, str(savepoints))
+        path = stop_with_savepoint(client, str(savepoints))
     except Py4JError as error:
         # It had not begun: there is nothing to save.
-        result.get_job_client().cancel().result()
+        client.cancel().result()
         if "Not all required tasks are currently running" in str(error):
             return None
         raise

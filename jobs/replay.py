@@ -16,6 +16,8 @@ from udfs.archive import Index, index
 from udfs.errors import SwerveError
 
 if TYPE_CHECKING:
+    from pyflink.common.job_client import JobClient
+
     from jobs.settings import Settings
     from jobs.sources import Span
     from jobs.topology import Source
@@ -130,9 +132,9 @@ def _run(
     run.mkdir(parents=True)
     sinks = ArchiveSinks(Path(settings.out.dir), run / "report", everything=settings.out.everything)
     tables = local_tables(settings, job_options(settings, rows, settings.batch.bundle_ms), restarts=restarts)
-    result = build(tables, source(run), sinks, settings).execute()
+    client = build(tables, source(run), sinks, settings).execute()
     reader = ReportReader(run / "report")
-    waiter = Waiter(result)
+    waiter = Waiter(client)
     saved = None
     try:
         while waiter.is_alive():
@@ -140,11 +142,9 @@ def _run(
             if watch:
                 watch(reader.update())
             if savepoint is not None and saved is None and caught_up is not None and caught_up():
-                saved = stop_with_savepoint(result, savepoint)
+                saved = stop_with_savepoint(client, savepoint)
     except KeyboardInterrupt:
-        client = result.get_job_client()
-        if client:
-            client.cancel().result()
+        client.cancel().result()
         raise
     waiter.raise_failure(settings.work)
     report = reader.update()
@@ -157,20 +157,20 @@ class Waiter(threading.Thread):
 
     Parameters
     ----------
-    result
-        What executing the statements gave.
+    client
+        Of the job.
     """
 
-    def __init__(self, result: Any) -> None:
+    def __init__(self, client: JobClient) -> None:
         super().__init__(daemon=True)
-        self._result = result
+        self._client = client
         self._failure: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         """Wait."""
         try:
-            self._result.wait()
+            self._client.get_job_execution_result().result()
         except Exception as error:  # noqa: BLE001 - raised again by who waits for this thread
             self._failure = error
 
@@ -181,13 +181,13 @@ class Waiter(threading.Thread):
             raise JobFailed(f"the job failed: {cause}", f"its log: {work / 'log'}") from self._failure
 
 
-def stop_with_savepoint(result: Any, folder: str) -> str:
+def stop_with_savepoint(client: JobClient, folder: str) -> str:
     """Stop a job with a savepoint; gives where it lies.
 
     Parameters
     ----------
-    result
-        What executing the statements gave.
+    client
+        Of the job.
     folder
         A path or an address.
     """
@@ -196,5 +196,5 @@ def stop_with_savepoint(result: Any, folder: str) -> str:
     address = folder if "://" in folder else Path(folder).resolve().as_uri()
     form = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
     # PyFlink's own method calls one that Flink 2 no longer has.
-    path: str = result.get_job_client()._j_job_client.stopWithSavepoint(False, address, form).get()
+    path: str = client._j_job_client.stopWithSavepoint(False, address, form).get()
     return path

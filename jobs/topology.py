@@ -22,6 +22,7 @@ from jobs.operators.collapse import CollapseFunction
 from jobs.operators.profiles import ProfileFunction
 from jobs.operators.rank import RankFunction
 from jobs.operators.waiting import WaitingFunction
+from jobs.pipeline import Pipeline
 from jobs.rows import Tag, where
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Sinks(Protocol):
         """Write the rows of the view, told apart by tag."""
 
 
-def build(tables: StreamTableEnvironment, source: Source, sinks: Sinks, settings: Settings) -> StatementSet:
+def build(tables: StreamTableEnvironment, source: Source, sinks: Sinks, settings: Settings) -> Pipeline:
     """Wire the job.
 
     Parameters
@@ -74,7 +75,7 @@ def build(tables: StreamTableEnvironment, source: Source, sinks: Sinks, settings
 
     Returns
     -------
-    StatementSet
+    Pipeline
         Ready to execute.
     """
     source.register(tables, "events")
@@ -119,7 +120,7 @@ def build(tables: StreamTableEnvironment, source: Source, sinks: Sinks, settings
     )
     statements = tables.create_statement_set()
     sinks.attach(tables, statements, "outputs")
-    return statements
+    return Pipeline(tables, statements)
 
 
 def _rows(tables: StreamTableEnvironment, name: str, function: object, arguments: str, source: str) -> DataStream:

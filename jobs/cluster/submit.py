@@ -19,8 +19,7 @@ from jobs.recommend import build_live, live_options, prepare_topics
 from udfs.errors import UsageError
 
 if TYPE_CHECKING:
-    from pyflink.table import StatementSet, StreamTableEnvironment
-
+    from jobs.pipeline import Pipeline
     from jobs.settings import Settings
 
 #: What the cluster's own configuration says unless it is set; the rest of `embedded_options` is always the cluster's.
@@ -30,8 +29,7 @@ UNLESS_SET = {"execution.checkpointing.dir": "dir", "execution.checkpointing.ext
 class Submission:
     """The live job, built for a cluster and ready to be sent. Its topics and schemas are made if they are missing.
 
-    It is built in a process of its own: Flink numbers the operators of SQL by a counter of the JVM, and their uids with it, so a second job
-    of a JVM would not find the state of the first.
+    It is built in a process of its own: an upgrade has one job built before it stops the other, and may need a third to go back.
 
     Parameters
     ----------
@@ -88,7 +86,7 @@ class Submission:
         return self._process.submit(_send, savepoint, allow_non_restored).result()
 
 
-_built: list[tuple[StreamTableEnvironment, StatementSet]] = []
+_built: list[Pipeline] = []
 
 
 def _build(settings: Settings, options: dict[str, str]) -> None:
@@ -107,23 +105,24 @@ def _build(settings: Settings, options: dict[str, str]) -> None:
     # Not get_execution_environment: outside of `flink run` that is a local one, whatever the target says.
     environment = get_gateway().jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment(configuration._j_configuration)
     tables = StreamTableEnvironment.create(StreamExecutionEnvironment(environment))
-    _built.append((tables, build_live(tables, settings, schema_ids)))
+    _built.append(build_live(tables, settings, schema_ids))
 
 
 def _send(savepoint: str | None, allow_non_restored: bool) -> str:
     from py4j.protocol import Py4JError
     from pyflink.util.exceptions import TableException
 
-    ((tables, statements),) = _built
+    (pipeline,) = _built
+    options = {}
     if savepoint is not None:
-        options = tables.get_config()
-        options.set("execution.state-recovery.path", savepoint)
-        options.set("execution.state-recovery.ignore-unclaimed-state", str(allow_non_restored).lower())
+        options = {
+            "execution.state-recovery.path": savepoint,
+            "execution.state-recovery.ignore-unclaimed-state": str(allow_non_restored).lower(),
+        }
     try:
-        client = statements.execute().get_job_client()
+        client = pipeline.execute(options)
     except (Py4JError, TableException) as error:
         raise _refused(root_cause(str(error))) from None
-    assert client is not None
     return str(client.get_job_id())
 
 

@@ -17,16 +17,16 @@ import redis
 from jobs.dev.kafka import KafkaServer
 from jobs.dev.registry import RegistryServer
 from jobs.embedded.redis_server import RedisServer, start_redis
-from jobs.kafka.client import admin
-from jobs.kafka.offsets import ends
 from jobs.settings import Settings
-from tests.e2e.commands import Commands, until
+from tests.e2e.commands import PATIENCE, Commands, until
 from tests.e2e.events import datum, framing, send
 from tests.e2e.topics import fresh, read_topic
 from tests.oracle.compare import compare_redis
 from tests.oracle.run import run as run_oracle
 from training.simulator import simulate
 from training.train import train
+from udfs.archive import ArchiveWriter, files_of, read_records
+from udfs.container import read_header
 from udfs.dead_letters import ATTEMPTS, REASON
 from udfs.framing import SCHEMA_HEADER
 from udfs.profile import unpack_profiles
@@ -182,29 +182,35 @@ def test_a_stop_is_a_savepoint_and_the_next_run_goes_on(job: Job, schema_id: int
 
 
 def test_a_replay_hands_over_without_gap_or_overlap(folder: Path, kafka: KafkaServer, registry: RegistryServer) -> None:
-    """Half of a log is replayed, the rest comes while that is handed over: together it is what the oracle makes of all of it."""
+    """A third of a log is replayed, one comes meanwhile, one after it: together it is what the oracle makes of all of it."""
     store = start_redis(folder / "redis-handed-over")
     job = Job(folder, kafka, registry, store, work=folder / "handed-over")
+    source = f"kafka:{job.settings.topics.events}"
     try:
-        publish = ("publish", "shop", "--reframe", "--partitions", PARTITIONS, "--topic", job.settings.topics.events)
-        publisher = job.swerve.start(*publish, "--rate", 300, "--json")
-        until("a third of the log", lambda: _published(job) > EVENTS // 3)
-        report = job.swerve.json(
-            "replay", "--source", f"kafka:{job.settings.topics.events}", "--hand-over", folder / "over", "--out", "out"
-        )
-        assert 0 < report["events"] < EVENTS, "the hand-over should lie in the middle of the log"
+        before, meanwhile, after = thirds(folder / "shop", folder)
+        publish = ("--reframe", "--partitions", PARTITIONS, "--topic", job.settings.topics.events)
+        job.swerve.run("publish", before, *publish)
+        replay = job.swerve.start("replay", "--source", source, "--hand-over", folder / "over", "--json")
+        assert replay.stderr
+        assert replay.stderr.readline().startswith("replaying"), replay.stderr.read()
+        job.swerve.run("publish", meanwhile, *publish)
+        out, errors = replay.communicate(timeout=PATIENCE)
+        assert replay.returncode == 0, errors
+        report = orjson.loads(out)
+        assert report["events"] + report["rejects"] >= EVENTS // 3
+        assert job.client.dbsize() < 50, "the replay should hold its requests back"
         job.start("--from-savepoint", report["savepoint"])
-        _, errors = publisher.communicate(timeout=120)
-        assert publisher.returncode == 0, errors
+        job.swerve.run("publish", after, *publish)
+
         now = int(time.time() * 1000)
         oracle = run_oracle(folder / "shop", job.settings.model.path, now=now, end=now)
         until("all of the log in Redis", lambda: not compare_redis(oracle, job.client))
+        # A record that both had read, or neither, would show here: a dead letter has no id that makes a second one harmless.
         topic = job.settings.topics.dead_letters
         letters = read_topic(job.settings, topic, len(oracle.rejects) - report["rejects"])
-        job.stop()
-        # A record that both had read, or neither, would show here: a dead letter has no id that makes a second one harmless.
         reasons = Counter(dict(letter.headers)[REASON].decode() for letter in letters) + Counter(report["rejects_by_reason"])
         assert reasons == Counter(reject.reason for reject in oracle.rejects)
+        job.stop()
     finally:
         if job.process and job.process.poll() is None:
             job.process.kill()
@@ -212,9 +218,14 @@ def test_a_replay_hands_over_without_gap_or_overlap(folder: Path, kafka: KafkaSe
         store.stop()
 
 
-def _published(job: Job) -> int:
-    client = admin(job.settings)
-    try:
-        return sum(ends(client, job.settings, job.settings.topics.events, [*range(PARTITIONS)]).values())
-    finally:
-        client.close()
+def thirds(archive: Path, folder: Path) -> list[Path]:
+    """Cut the files of an archive in three, each third an archive of its own."""
+    parts = [folder / f"part-{n}" for n in range(3)]
+    for _, path in files_of(archive):
+        partition = int(path.name.split("-")[1])
+        schema = read_header(path.read_bytes(), path).schema
+        records = list(read_records(archive, f"events-{partition}"))
+        for n, part in enumerate(parts):
+            with ArchiveWriter(part, schema, partition) as writer:
+                writer.append_records(records[n * len(records) // 3 : (n + 1) * len(records) // 3])
+    return parts
