@@ -198,7 +198,7 @@ def test_a_replay_hands_over_without_gap_or_overlap(folder: Path, kafka: KafkaSe
         assert replay.returncode == 0, errors
         report = orjson.loads(out)
         assert report["events"] + report["rejects"] >= EVENTS // 3
-        assert job.client.dbsize() < 50, "the replay should hold its requests back"
+        assert not list(job.client.scan_iter("profile:*")), "the replay should hold its requests back"
         job.start("--from-savepoint", report["savepoint"])
         job.swerve.run("publish", after, *publish)
 

@@ -158,7 +158,7 @@ def test_no_network_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monkey
     ) as caught:
         ensure("connector")
     assert isinstance(caught.value.__cause__, requests.ConnectionError)
-    with pytest.raises(SwerveError, match="^what a:b:1 needs cannot be read"):
+    with pytest.raises(SwerveError, match=r"^what a:b:1 needs cannot be read"):
         Fetcher(tmp_path / "m2").closure([Coordinate("a", "b", "1")])
 
 
