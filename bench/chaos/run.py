@@ -16,8 +16,9 @@ import redis
 from bench.chaos.faults import ROUND_MINUTES, Chaos, Fault
 from bench.chaos.reconcile import Findings, compare_changes, compare_dead_letters, compare_users, expect, recommendation_ids, repeated
 from bench.chaos.shop import Publisher, prepare, user_ids
+from bench.chaos.silent import find_silent, wake
 from bench.chaos.stack import PARTITIONS, Servers
-from bench.chaos.topic import Schemas, log_of, read, wake
+from bench.chaos.topic import Schemas, log_of, read
 from bench.chaos.watch import Watch
 from jobs.cluster.deployment import deploy
 from jobs.cluster.rest import FlinkRest
@@ -117,7 +118,7 @@ class _Run:
             publisher.stop()
             watch.stop()
         orphans = len(servers.orphans())
-        records, silent = self._wake_silent()
+        silent = self._wake_silent()
         self._drain(chaos)
         document = self._compare(silent)
         with FlinkRest(servers.flink.url) as cluster:
@@ -127,7 +128,6 @@ class _Run:
             **_recoveries(chaos.faults),
             "longest_silence_s": round(silence, 1),
             "caught_up_s": round(max(0.0, caught_up), 1),
-            "events_before_wake": records,
             "taskmanager_exits": chaos.exits,
             "orphans": orphans,
             "restarts_of_last_jobmanager": restarts,
@@ -170,36 +170,12 @@ class _Run:
         finally:
             client.close()
 
-    def _wake_silent(self) -> tuple[int, int]:
-        """Give an event to each user who had none since Redis was emptied: her key is written again, and she can be looked at like all."""
-        from tests.oracle.decoding import BadValueError, read_framed
-        from tests.oracle.events import reject_reason
-
-        now, count, latest = int(time.time() * 1000), 0, 0
-        examples: dict[str, Any] = {}
-        awake: set[str] = set()
-        for record in read(self._settings, self._settings.topics.events):
-            count += 1
-            if record.key is None:
-                continue
-            user = record.key.decode(errors="replace")
-            if user in awake:
-                continue
-            try:
-                event = read_framed(record.value, self._schemas, 1_000_000)
-            except BadValueError:
-                continue
-            if reject_reason(event, now) or event.get("personalization_storage") != "GRANTED" or event["user_id"] != user:
-                continue
-            latest = max(latest, event["event_time"])
-            if record.offset >= self._at_flush.get(record.partition, 0):
-                awake.add(user)
-                examples.pop(user, None)
-            else:
-                examples[user] = record
-        self._say(f"{len(examples):,} of {len(examples) + len(awake):,} users had no event since Redis was emptied: one more for each")
-        wake(self._settings, examples, self._schemas, latest + 1)
-        return count, len(examples)
+    def _wake_silent(self) -> int:
+        silent = find_silent(self._settings, self._schemas, self._at_flush)
+        count = len(silent.examples)
+        self._say(f"{count:,} of {count + silent.others:,} users had no event since Redis was emptied: one more for each")
+        wake(self._settings, silent, self._schemas)
+        return count
 
     def _compare(self, silent: int) -> dict[str, Any]:
         now = int(time.time() * 1000)

@@ -1,17 +1,16 @@
-"""A topic as it is now, as a log for the oracle; and one more event for shoppers who have been silent."""
+"""A topic as it is now, and as a log for the oracle."""
 
 from __future__ import annotations
 
 import io
 import time
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import fastavro
 from kafka import TopicPartition
 
-from jobs.kafka.client import KafkaUnavailable, admin, consumer, explained, producer
+from jobs.kafka.client import KafkaUnavailable, admin, consumer, explained
 from jobs.kafka.offsets import begins, ends
 from jobs.kafka.topics import describe
 from jobs.settings import Settings
@@ -120,33 +119,3 @@ def log_of(records: Iterable[Any], schemas: Schemas, now: int) -> Log:
         except BadValueError as bad:
             log.rejects.append(Reject(str(bad), record.value, record.partition, record.offset))
     return log
-
-
-def wake(settings: Settings, examples: Mapping[str, Any], schemas: Schemas, at: int) -> None:
-    """Publish a page view of each user, made from a good record of hers and put where that lies.
-
-    Parameters
-    ----------
-    settings
-        Brokers and topic.
-    examples
-        By user.
-    schemas
-        Of the registry.
-    at
-        Time of the events in ms.
-    """
-    with explained(settings, settings.topics.events):
-        sender = producer(settings)
-        try:
-            for user, record in examples.items():
-                event = schemas.decode(record.value) | {"event_id": uuid.uuid4().hex, "event_name": "page_view"}
-                out = io.BytesIO(record.value[:FRAMING])
-                out.seek(FRAMING)
-                moment = event["event_time"]
-                event["event_time"] = at if isinstance(moment, int) else type(moment).fromtimestamp(at / 1000, moment.tzinfo)
-                fastavro.schemaless_writer(out, schemas.parsed(record.value), event)
-                sender.send(settings.topics.events, out.getvalue(), user.encode(), partition=record.partition, timestamp_ms=at)
-            sender.flush(60)
-        finally:
-            sender.close(timeout=10)
