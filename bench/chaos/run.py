@@ -125,7 +125,7 @@ class _Run:
             restarts = int(cluster.job_metrics(job_id, ["numRestarts"]).get("numRestarts", 0))
         return {
             **document,
-            **_recoveries(chaos.faults),
+            **recoveries(chaos.faults),
             "longest_silence_s": round(silence, 1),
             "caught_up_s": round(max(0.0, caught_up), 1),
             "taskmanager_exits": chaos.exits,
@@ -217,7 +217,8 @@ class _Run:
         }
 
 
-def _recoveries(faults: list[Fault]) -> dict[str, Any]:
+def recoveries(faults: list[Fault]) -> dict[str, Any]:
+    """Sum up faults by kind: how often, and how many seconds until the job was back."""
     times: Counter[str] = Counter()
     seconds: dict[str, list[float]] = {}
     for fault in faults:
