@@ -41,6 +41,7 @@ class KernelRun:
         self.changes: list[SegmentChange] = []
         self.requests: list[tuple[str, int, np.void]] = []
         self.counters: dict[str, int] = {}
+        self.clock_before: dict[int, int] = {}
 
     @property
     def users(self) -> set[str]:
@@ -76,8 +77,17 @@ class KernelRun:
         self._store(users, profiles)
 
     def end(self, time: int) -> None:
-        """The end of the log: what lies before its last time fires."""
+        """The end of the log: what lies before its last time fires, ahead of any event."""
+        before = {user_id: int(self.profile(user_id)["clock"]) for user_id in self._stored}
+        first = len(self.requests)
         self.fire(time - 1)
+        self.clock_before = {first + i: before[user_id] for i, (user_id, _, _) in enumerate(self.requests[first:])}
+
+    def version(self, number: int) -> tuple[int, int]:
+        """The version of a request, by its number."""
+        _, _, profile = self.requests[number]
+        ahead = number in self.clock_before
+        return self.clock_before.get(number, int(profile["clock"])), 2 * int(profile["n_events"]) + ahead
 
     def _store(self, users: list[str], profiles: NDArray[np.void]) -> None:
         self._stored.update(zip(users, pack_profiles(profiles), strict=True))

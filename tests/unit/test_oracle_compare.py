@@ -82,7 +82,7 @@ def test_what_is_written_is_what_the_oracle_says(
             users = [user_id.encode() for user_id, _, _ in part]
             profiles = np.array([record for _, _, record in part])
             ranked = ranker.rank(users, profiles, np.array([reasons for _, reasons, _ in part], np.uint8), NOW)
-            versions = np.stack([profiles["clock"], profiles["n_events"]], 1).astype(np.uint64)
+            versions = np.array([kernel.version(at + i) for i in range(len(part))], np.uint64)
             writer.write(users, versions, ranked.values, pack_profiles(profiles))
     assert compare_redis(oracle, client, PREFIX, SURFACES) == []
 
