@@ -31,7 +31,7 @@ from udfs.errors import SwerveError, UsageError
 
 #: Waiting for the job takes longer than planned where the machine is slow; so much more is there to publish.
 SPARE_SECONDS = 600
-QUIET_SECONDS, DRAIN_SECONDS, RECONCILE_SECONDS = 15.0, 900.0, 120.0
+QUIET_SECONDS, DRAIN_SECONDS, RECONCILE_SECONDS = 8.0, 900.0, 120.0
 Say = Callable[[str], None]
 
 
