@@ -74,7 +74,7 @@ def test_what_is_written_is_what_the_oracle_says(
 ) -> None:
     archive, folder = made
     bundle = Bundle.open(folder)
-    kernel, letters, _, _ = replay(archive, PlainBundle(folder).segments, 2000, 3, "triggers")
+    kernel, letters, _, _ = replay(archive, PlainBundle(folder).segments, 2000, 3, "triggers", timers=False)
     ranker = Ranker(bundle, surfaces=SURFACES)
     with RedisWriter(Target(redis_server.url, prefix=PREFIX, surfaces=SURFACES), ranker.fallbacks()) as writer:
         for at in range(0, len(kernel.requests), 500):

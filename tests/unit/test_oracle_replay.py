@@ -45,7 +45,9 @@ def segments(archive: Path) -> Segments:
     return Segments(tuple(hashes), tuple(tuple(0.9 if i == k else 0.01 * i for i in range(len(hashes) + 3)) for k in range(len(hashes))))
 
 
-def replay(archive: Path, segments: Segments, chunk_events: int, batch: int, rank_on: str) -> tuple[KernelRun, list[DeadLetter], int, int]:
+def replay(
+    archive: Path, segments: Segments, chunk_events: int, batch: int, rank_on: str, *, timers: bool = True
+) -> tuple[KernelRun, list[DeadLetter], int, int]:
     """What the job does, without Flink: chunks → payloads → profiles; timers behind the watermark, at times."""
     found = index(archive, chunk_events, now_ms=NOW)
     collapse = Collapse(Limits(buckets=7), LocalSchemas())
@@ -62,7 +64,7 @@ def replay(archive: Path, segments: Segments, chunk_events: int, batch: int, ran
         shuffled.shuffle(payloads)
         for payload in payloads:
             kernel.apply_array([user.decode() for user in payload.users], payload.events)
-        if shuffled.random() < 0.3:
+        if timers and shuffled.random() < 0.3:
             kernel.fire(min(chunks[-1].watermark, found.max_time - 1))
     kernel.end(found.max_time)
     return kernel, letters, events, denied
