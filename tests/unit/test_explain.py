@@ -55,7 +55,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def write(server: RedisServer, bundle: Bundle, profiles: NDArray[np.void], prefix: str = "", keep_profile: bool = True) -> None:
     """Rank and write as the job does."""
     ranked = Ranker(bundle).rank(USERS, profiles, np.ones(len(USERS), np.uint8), START)
-    versions = np.stack([profiles["clock"], profiles["n_events"]], 1).astype(np.uint64)
+    versions = np.stack([profiles["clock"], 2 * profiles["n_events"]], 1).astype(np.uint64)
     with RedisWriter(Target(server.url, prefix=prefix, ttl_seconds=600, keep_profile=keep_profile)) as writer:
         assert writer.write(USERS, versions, ranked.values, pack_profiles(profiles)).written == len(USERS)
 
