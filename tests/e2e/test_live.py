@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -17,10 +14,10 @@ import redis
 from jobs.dev.kafka import KafkaServer
 from jobs.dev.registry import RegistryServer
 from jobs.embedded.redis_server import RedisServer, start_redis
-from jobs.settings import Settings
-from tests.e2e.commands import PATIENCE, Commands, until
+from tests.e2e.commands import PATIENCE, until
 from tests.e2e.events import datum, framing, send
-from tests.e2e.topics import fresh, read_topic
+from tests.e2e.live_job import Job
+from tests.e2e.topics import read_topic
 from tests.oracle.compare import compare_redis
 from tests.oracle.run import run as run_oracle
 from training.simulator import simulate
@@ -29,65 +26,12 @@ from udfs.archive import ArchiveWriter, files_of, read_records
 from udfs.container import read_header
 from udfs.dead_letters import ATTEMPTS, REASON
 from udfs.framing import SCHEMA_HEADER
-from udfs.profile import unpack_profiles
-from udfs.redis_reads import read_profile, read_value
+from udfs.redis_reads import read_value
 from udfs.registry import RegistrySchemas
 from udfs.schemas import load
 
 MINUTE = 60_000
 EVENTS, PARTITIONS = 6_000, 2
-TOPICS = ("events", "dead_letters", "segments", "recommendations")
-
-
-class Job:
-    """The live job in a process of its own, and what it works with."""
-
-    def __init__(self, folder: Path, kafka: KafkaServer, registry: RegistryServer, store: RedisServer, **more: object) -> None:
-        self.registry, self.store = registry, store
-        self.values: dict[str, Any] = {
-            "kafka.brokers": kafka.bootstrap,
-            "kafka.group": fresh("group"),
-            "registry.url": registry.url,
-            "redis.url": store.url,
-            "model.path": folder / "bundle" / "1",
-            "work": folder / "work",
-            "checkpoint.dir": folder / "checkpoints",
-            "checkpoint.interval_ms": 1_000,
-            **{f"topics.{topic}": fresh(topic) for topic in TOPICS},
-            **more,
-        }
-        self.swerve = Commands(folder, self.values)
-        self.settings = Settings().with_values(self.values)
-        self.client: redis.Redis = redis.Redis.from_url(store.url)
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self, *arguments: object) -> None:
-        """Start it."""
-        self.process = self.swerve.start("run", "--json", *arguments)
-
-    def stop(self) -> dict[str, Any]:
-        """Stop it as Ctrl-C does; gives what it prints."""
-        assert self.process
-        self.process.send_signal(signal.SIGINT)
-        out, errors = self.process.communicate(timeout=120)
-        assert self.process.returncode == 0, errors
-        document: dict[str, Any] = orjson.loads(out)
-        return document
-
-    def profile(self, user: str) -> Any:
-        """The profile of a user, None if there is none."""
-        stored = read_profile(self.client, user)
-        return unpack_profiles([stored.packed])[0] if stored else None
-
-    def seen(self, user: str, events: int = 1) -> Any:
-        """Her profile, once it has so many events."""
-
-        def look() -> Any:
-            assert self.process is None or self.process.poll() is None, "the job has ended"
-            profile = self.profile(user)
-            return profile if profile is not None and profile["n_events"] >= events else None
-
-        return until(f"{events} events of {user} in Redis", look)
 
 
 @pytest.fixture(scope="module")
@@ -98,24 +42,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def job_of(folder: Path, kafka: KafkaServer, registry: RegistryServer, store: RedisServer, **values: object) -> Job:
+    """A job that is not started yet."""
+    servers = {"kafka.brokers": kafka.bootstrap, "registry.url": registry.url, "redis.url": store.url}
+    return Job(folder, redis.Redis.from_url(store.url), {**servers, **values})
+
+
 @pytest.fixture(scope="module")
 def job(folder: Path, kafka: KafkaServer, registry: RegistryServer) -> Iterator[Job]:
     """A live job over four partitions; a record is late after two seconds."""
     store = start_redis(folder / "redis")
-    one = Job(folder, kafka, registry, store, **{"time.lateness_ms": 2_000})
+    one = job_of(folder, kafka, registry, store, **{"time.lateness_ms": 2_000})
     one.swerve.run("topics", "--partitions", 4)
     one.start()
     yield one
-    if one.process and one.process.poll() is None:
-        one.process.kill()
-        one.process.wait()
+    one.kill()
     one.client.close()
     store.stop()
 
 
 @pytest.fixture(scope="module")
-def schema_id(job: Job) -> int:
-    return RegistrySchemas(job.registry.url).register(f"{job.settings.topics.events}-value", load("shop_event"))
+def schema_id(job: Job, registry: RegistryServer) -> int:
+    return RegistrySchemas(registry.url).register(f"{job.settings.topics.events}-value", load("shop_event"))
 
 
 def test_the_last_event_needs_no_other_to_follow_and_its_deadline_fires_in_a_quiet_night(job: Job, schema_id: int) -> None:
@@ -136,18 +84,18 @@ def test_a_schema_id_in_a_header_is_read(job: Job, schema_id: int) -> None:
     assert job.seen("bea")["n_events"] == 1
 
 
-def test_a_registry_that_is_away_holds_back_only_what_is_new(job: Job, schema_id: int) -> None:
+def test_a_registry_that_is_away_holds_back_only_what_is_new(job: Job, schema_id: int, registry: RegistryServer) -> None:
     job.seen("ana")
     newer = {**load("shop_event"), "fields": [*load("shop_event")["fields"], {"name": "mood", "type": "string", "default": ""}]}
-    new_id = RegistrySchemas(job.registry.url).register(f"{job.settings.topics.events}-value", newer)
-    job.registry.kill()
+    new_id = RegistrySchemas(registry.url).register(f"{job.settings.topics.events}-value", newer)
+    registry.kill()
     try:
         send(job.settings, ("cleo", framing(new_id) + datum("cleo", schema=newer), {}))
         send(job.settings, ("dora", framing(schema_id) + datum("dora"), {}))
         job.seen("dora")
         assert job.profile("cleo") is None
     finally:
-        job.registry.start()
+        registry.start()
     job.seen("cleo")
     letters = read_topic(job.settings, job.settings.topics.dead_letters, 0)
     assert [letter.key for letter in letters] == []
@@ -184,7 +132,7 @@ def test_a_stop_is_a_savepoint_and_the_next_run_goes_on(job: Job, schema_id: int
 def test_a_replay_hands_over_without_gap_or_overlap(folder: Path, kafka: KafkaServer, registry: RegistryServer) -> None:
     """A third of a log is replayed, one comes meanwhile, one after it: together it is what the oracle makes of all of it."""
     store = start_redis(folder / "redis-handed-over")
-    job = Job(folder, kafka, registry, store, work=folder / "handed-over")
+    job = job_of(folder, kafka, registry, store, work=folder / "handed-over")
     source = f"kafka:{job.settings.topics.events}"
     try:
         before, meanwhile, after = thirds(folder / "shop", folder)
@@ -212,8 +160,7 @@ def test_a_replay_hands_over_without_gap_or_overlap(folder: Path, kafka: KafkaSe
         assert reasons == Counter(reject.reason for reject in oracle.rejects)
         job.stop()
     finally:
-        if job.process and job.process.poll() is None:
-            job.process.kill()
+        job.kill()
         job.client.close()
         store.stop()
 

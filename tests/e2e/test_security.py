@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import redis
 import yaml
 from kafka import KafkaAdminClient
 from kafka.admin import UserScramCredentialUpsertion
@@ -16,9 +17,15 @@ from kafka.admin import UserScramCredentialUpsertion
 from jobs.cli import main
 from jobs.kafka.client import admin
 from jobs.kafka.topics import create_all
+from tests.e2e.commands import until
+from tests.e2e.live_job import Job
 from tests.e2e.secure import ANA, BOB, EVA, PASSWORD, PLAIN, SCRAM, Certificates, secure_kafka, secure_registry
-from tests.e2e.topics import settings_for
+from tests.e2e.tls_redis import tls_redis
+from tests.e2e.topics import read_topic, settings_for
 from training.simulator import simulate
+from training.train import train
+from udfs.archive import read_events
+from udfs.redis_acl import Login, acl_line, admin_line
 
 WRONG = "Wort-Falsch_8"
 EVENTS = 200
@@ -153,3 +160,35 @@ def test_what_is_wrong_with_the_registry_is_one_line(
     code, _, err = _run(_document(house, registry=changes), tmp_path, capsys, "publish", str(house.archive), "--topic", "t")
     assert (code, err.count("\n")) == (1, 1), err
     assert re.search(says, err), err
+
+
+def test_the_job_goes_through_all_of_it(house: House, tmp_path: Path) -> None:
+    """Source, sinks, registry and Redis: TLS and a login at each, and no secret in what the job logs and prints."""
+    train(house.archive, tmp_path / "bundle" / "1")
+    login, prefix = Login("swerve-job", PASSWORD), "shop:"
+    (tmp_path / "users.acl").write_text(f"{admin_line(PASSWORD)}\n{acl_line('job', login, (prefix,))}\n")
+    document = _document(house)
+    with tls_redis(tmp_path, PASSWORD, {"aclfile": str(tmp_path / "users.acl")}) as store:
+        client = redis.Redis.from_url(store.url(f":{PASSWORD}"))
+        values = {
+            "kafka.brokers": house.brokers,
+            "kafka.properties": json.dumps(document["kafka"]["properties"]),
+            **{f"registry.{name}": value for name, value in document["registry"].items() if value is not None},
+            "redis.url": store.url(f"{login.name}:{PASSWORD}"),
+            "redis.prefix": prefix,
+        }
+        job = Job(tmp_path, client, values)
+        job.swerve.run("topics", "--partitions", 2)
+        job.start()
+        try:
+            job.swerve.run("publish", house.archive, "--topic", job.settings.topics.events)
+            users = {event["user_id"] for event in read_events(house.archive) if event["personalization_storage"] == "GRANTED"}
+            until("every user in Redis", lambda: len(list(client.scan_iter(f"{prefix}profile:*"))) == len(users))
+            assert read_topic(job.settings, job.settings.topics.recommendations, 1)
+            printed = json.dumps(job.stop())
+        finally:
+            job.kill()
+            client.close()
+    logs = [path.read_text(errors="replace") for path in (tmp_path / "work" / "log").iterdir()]
+    assert any("SASL_SSL" in text for text in logs)
+    assert not any(PASSWORD in text for text in (*logs, printed))
