@@ -130,7 +130,7 @@ def _run(
 
     run = settings.work / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}"
     run.mkdir(parents=True)
-    sinks = ArchiveSinks(Path(settings.out.dir), run / "report", everything=settings.out.everything)
+    sinks = ArchiveSinks(Path(settings.out.dir), run / "report", everything=settings.out.everything, stateless=savepoint is not None)
     tables = local_tables(settings, job_options(settings, rows, settings.batch.bundle_ms), restarts=restarts)
     client = build(tables, source(run), sinks, settings).execute()
     reader = ReportReader(run / "report")

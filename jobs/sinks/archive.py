@@ -9,6 +9,7 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import udf
 
 from jobs.operators.archive_sink import ArchiveSinkFunction
+from jobs.operators.report_files import ReportFilesFunction
 from jobs.rows import Tag, where
 
 if TYPE_CHECKING:
@@ -29,9 +30,13 @@ class ArchiveSinks:
         An empty folder for the counters.
     everything
         False: only dead letters are kept.
+    stateless
+        Leave nothing in a savepoint, so that a live job can start from it, which has other sinks. Counters may then count twice what a
+        restart did again.
     """
 
-    def __init__(self, out: Path, report: Path, *, everything: bool) -> None:
+    def __init__(self, out: Path, report: Path, *, everything: bool, stateless: bool = False) -> None:
+        self._stateless = stateless
         self._out = out
         self._report = report
         self._kept = where(Tag.SEGMENTS, Tag.RECOMMENDATIONS) if everything else where(Tag.DEAD_LETTERS)
@@ -44,6 +49,13 @@ class ArchiveSinks:
         )
         tables.execute_sql("CREATE TABLE kept (n INT) WITH ('connector' = 'blackhole')")
         statements.add_insert_sql(f"INSERT INTO kept SELECT keep(`row`) FROM {view} WHERE {self._kept}")
+        if self._stateless:
+            report = ReportFilesFunction(str(self._report))
+            tables.create_temporary_system_function(
+                "report", udf(report, result_type=DataTypes.INT(), func_type="pandas", deterministic=False)
+            )
+            statements.add_insert_sql(f"INSERT INTO kept SELECT report(`row`) FROM {view} WHERE {where(Tag.REPORT)}")
+            return
         # A file is committed with a checkpoint only if it was closed before. One writer: at the end of its input a writer commits at once,
         # and what another one does after that must not fail.
         tables.execute_sql(f"""

@@ -5,6 +5,7 @@ A test that kills one starts it again: `kafka.start()`, `registry.start()`, `clu
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,8 +16,17 @@ from jobs.dev.registry import RegistryServer, start_registry
 from jobs.dev.zookeeper import ZooKeeperServer, start_zookeeper
 
 
+@pytest.fixture(scope="session", autouse=True)
+def environment() -> Iterator[None]:
+    """Real servers do not get what pyflink puts into the environment of a process that runs a Flink of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("FLINK_") or name in ("JAVA_HOME", "_python_worker_execution_mode")]:
+            patch.delenv(name)
+        yield
+
+
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+def kafka(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     """A broker; topics are not made by asking for them."""
     server = start_kafka(tmp_path_factory.mktemp("kafka"))
     yield server
@@ -24,7 +34,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+def registry(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     """A schema registry."""
     server = start_registry(tmp_path_factory.mktemp("registry"))
     yield server
@@ -32,7 +42,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServe
 
 
 @pytest.fixture(scope="session")
-def zookeeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServer]:
+def zookeeper(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServer]:
     """What the cluster's high availability needs."""
     server = start_zookeeper(tmp_path_factory.mktemp("zookeeper"))
     yield server

@@ -13,6 +13,9 @@ import redis
 from jobs.settings import Settings
 from tests.e2e.commands import Commands, until
 from tests.e2e.topics import fresh
+from tests.oracle.compare import compare_redis
+from tests.oracle.run import OracleResult
+from udfs.errors import SwerveError
 from udfs.profile import unpack_profiles
 from udfs.redis_reads import read_profile
 
@@ -79,4 +82,17 @@ class Job:
         """End it at once, if it runs."""
         if self.process and self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
+            self.process.communicate()
+
+
+def agree(oracle: OracleResult, client: redis.Redis) -> bool:
+    """Whether Redis holds what the oracle says.
+
+    Raises
+    ------
+    SwerveError
+        If not: the first differences.
+    """
+    if found := compare_redis(oracle, client):
+        raise SwerveError("; ".join(found[:5]))
+    return True

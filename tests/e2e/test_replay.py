@@ -17,8 +17,8 @@ from jobs.kafka.client import admin
 from jobs.kafka.offsets import lag
 from jobs.settings import Settings
 from tests.e2e.commands import Commands, until
+from tests.e2e.live_job import agree
 from tests.e2e.topics import fresh
-from tests.oracle.compare import compare_redis
 from tests.oracle.run import run as run_oracle
 from training.simulator import simulate
 from training.train import train
@@ -107,7 +107,7 @@ def test_live_replay_and_oracle_agree(live: Live) -> None:
     ahead = {request.user_id for request in oracle.requests if request.ahead_of is not None}
     assert ahead, "no deadline stood at the end of the log"
     with redis.Redis.from_url(live.store.url) as client:
-        until("live equals the oracle", lambda: not compare_redis(oracle, client), 60.0)
+        until("live equals the oracle", lambda: agree(oracle, client), 60.0)
     status = swerve.json("status", NAME)
     assert status["restarts"] or status["checkpoints"]["restored"], "nothing was killed in time"
     swerve.run("stop", NAME)
