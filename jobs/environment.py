@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.embedded.java import find_java
+from jobs.settings.load import ENV_PREFIX
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment
@@ -29,6 +30,9 @@ def prepare_process(work: Path) -> None:
     # The embedded interpreter looks for its home through the `python` on the path; another one's packages are not ours.
     os.environ["PATH"] = os.pathsep.join([str(binaries), str(java.parent), os.environ.get("PATH", "")])
     os.environ["FLINK_LOG_DIR"] = str(logs.resolve())
+    # Settings were read by now. Flink's Python runner logs its whole environment, and passwords may stand in it.
+    for name in [name for name in os.environ if name.upper().startswith(ENV_PREFIX)]:
+        del os.environ[name]
     # Without this a local run executes the UDFs in the client process, one after the other.
     os.environ["_python_worker_execution_mode"] = "process"
 

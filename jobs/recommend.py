@@ -119,6 +119,7 @@ def run(
     from_savepoint: str | None = None,
     savepoints: Path | None = None,
     watch: Callable[[], bool] | None = None,
+    say: Callable[[str], None] = lambda _: None,
     rest_port: int = 0,
     restarts: int = RESTARTS,
 ) -> str | None:
@@ -134,6 +135,8 @@ def run(
         Folder for the savepoint it stops with; none: it is cancelled.
     watch
         Called a few times a second; true: stop.
+    say
+        Told, in one line, when the job failed and starts again.
     rest_port
         Port of Flink's REST API on loopback; 0: a free one.
     restarts
@@ -159,10 +162,14 @@ def run(
         options["execution.state-recovery.path"] = from_savepoint
     client = build_live(local_tables(settings, options, restarts=restarts), settings, targets).execute()
     waiter = Waiter(client)
-    stopped = False
+    stopped = failing = False
     while waiter.is_alive() and not stopped:
         waiter.join(POLL_SECONDS)
         stopped = bool(watch and watch())
+        if waiter.is_alive():
+            before, failing = failing, client.get_job_status().result().name in ("RESTARTING", "FAILING")
+            if failing and not before:
+                say(f"the job failed and starts again from its last checkpoint; its log: {settings.work / 'log'}")
     if not stopped:
         waiter.raise_failure(settings.work)
         raise SwerveError("the job ended by itself: a live job should not", f"its log: {settings.work / 'log'}")

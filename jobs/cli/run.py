@@ -81,7 +81,7 @@ def run(
             tell()
             return interrupted() or (seconds is not None and time.monotonic() - began > seconds)
 
-        path = recommend.run(settings, from_savepoint=from_savepoint, savepoints=folder, watch=stop, rest_port=rest_port)
+        path = recommend.run(settings, from_savepoint=from_savepoint, savepoints=folder, watch=stop, say=note, rest_port=rest_port)
     return {
         "topic": settings.topics.events,
         "seconds": round(time.monotonic() - began, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 TOO_OLD_MS = 946_684_800_000
 HEARTBEAT = "heartbeat"
+SHADED = "org.apache.flink.kafka.shaded.org.apache.kafka."
+_KAFKAS_OWN = re.compile(r"(?<![\w.])org\.apache\.kafka\.")
 
 
 @dataclass(frozen=True)
@@ -118,12 +121,15 @@ class KafkaSource:
 
 
 def client_properties(settings: Settings) -> dict[str, str]:
-    """Give the options that every Kafka table has: brokers, group and what passes through to Kafka's clients."""
+    """Give the options that every Kafka table has: brokers, group and what passes through to Kafka's clients.
+
+    Kafka's classes have other names inside the connector; those in a value, such as a login module, are given these.
+    """
     kafka = settings.kafka
     return {
         "properties.bootstrap.servers": kafka.brokers,
         "properties.group.id": kafka.group,
-        **{f"properties.{name}": value for name, value in kafka.properties.items()},
+        **{f"properties.{name}": _KAFKAS_OWN.sub(SHADED, value) for name, value in kafka.properties.items()},
     }
 
 

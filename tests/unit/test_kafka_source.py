@@ -77,5 +77,14 @@ def test_properties_of_kafkas_clients_pass_through_quoted() -> None:
     assert "'properties.sasl.jaas.config' = 'x password=''it''''s'';'" in tables.statements[0]
 
 
+def test_a_login_module_has_its_name_inside_the_connector() -> None:
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    _, tables = registered(
+        {"kafka.properties": {"sasl.jaas.config": f"{module} required;", "x": f"org.apache.flink.kafka.shaded.{module}"}}
+    )
+    assert f"'properties.sasl.jaas.config' = 'org.apache.flink.kafka.shaded.{module} required;'" in tables.statements[0]
+    assert f"'properties.x' = 'org.apache.flink.kafka.shaded.{module}'" in tables.statements[0]
+
+
 def test_an_interval_of_more_than_a_day() -> None:
     assert interval(2 * 86_400_000 + 3_661_007) == "INTERVAL '2 01:01:01.007' DAY TO SECOND"
