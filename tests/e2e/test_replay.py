@@ -23,7 +23,7 @@ from tests.oracle.run import run as run_oracle
 from training.simulator import simulate
 from training.train import train
 
-EVENTS, RATE = 40_000, 2_000
+EVENTS, RATE = 30_000, 2_000
 PARTITIONS = 4
 NAME = "replay-equals-live"
 

@@ -101,7 +101,10 @@ KAFKA_TROUBLES = {
     "wrong password": ({"password": WRONG}, LOGIN_FAILS),
     "wrong user": ({"user": "mallory"}, LOGIN_FAILS),
     "wrong password by SCRAM": ({"user": EVA, "password": WRONG, "mechanism": "SCRAM-SHA-512"}, LOGIN_FAILS),
-    "a mechanism that it does not offer": ({"mechanism": "SCRAM-SHA-256"}, "does not know this sasl.mechanism"),
+    "a mechanism that it does not offer": (
+        {"mechanism": "SCRAM-SHA-256"},
+        "(does not know this sasl.mechanism|ends the connection during the login)",
+    ),
     "wrong authority": ({"ca": "other"}, "its certificate is not signed by an authority that is trusted"),
     "without TLS": ({"properties": {"security.protocol": "SASL_PLAINTEXT"}}, "ends the connection during the login .*security.protocol"),
     "TLS where there is none": ({"plain": True}, "it does not speak TLS on this port"),
