@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Row, Types
@@ -167,18 +168,10 @@ class ProfileFunction(KeyedProcessFunction):
 
         yield from self._release()
         self._pending.clear()
-        with_deadline: list[tuple[bytes, bytes]] = []
-        for user, packed in self._profiles.items():
-            with_deadline.append((user.encode(), packed))
-            if len(with_deadline) == USERS_A_ROW:
-                self._follow(with_deadline, unpack_profiles, ctx)
-                with_deadline = []
-        if with_deadline:
-            self._follow(with_deadline, unpack_profiles, ctx)
-
-    def _follow(self, batch: list[tuple[bytes, bytes]], unpack: Any, ctx: Any) -> None:
-        profiles = unpack([packed for _, packed in batch])
-        self._register([user for user, _ in batch], profiles, profiles["cart_deadline"] != 0, ctx)
+        everybody = iter(self._profiles.items())
+        while batch := list(islice(everybody, USERS_A_ROW)):
+            profiles = unpack_profiles([packed for _, packed in batch])
+            self._register([user.encode() for user, _ in batch], profiles, profiles["cart_deadline"] != 0, ctx)
 
     def _register(self, users: list[bytes], profiles: NDArray[np.void], which: NDArray[np.bool_], ctx: Any) -> None:
         """Set a timer for users that got a deadline; one that only moved is followed up when its timer fires."""
