@@ -74,13 +74,13 @@ def prepare_topics(settings: Settings) -> Targets:
 
 def register_schemas(settings: Settings) -> dict[str, int]:
     """Register the schemas of what the job writes; without a registry, give the ids of `avro/ids.json`."""
-    from udfs.registry import RegistrySchemas
+    from jobs.registry import registry_of
     from udfs.schemas import load, local_id
 
-    at, topics = settings.registry, settings.topics
-    if at.url is None:
+    topics = settings.topics
+    registry = registry_of(settings.registry)
+    if registry is None:
         return {name: local_id(name) for name in TOPIC_SCHEMAS}
-    registry = RegistrySchemas(at.url, at.user, at.password.get_secret_value() if at.password else None, at.ca)
     ids = {}
     for name, topic in zip(TOPIC_SCHEMAS, (topics.segments, topics.recommendations), strict=True):
         subject = f"{topic}-value"

@@ -123,11 +123,11 @@ def _kafka(settings: Settings) -> str:
 
 
 def _registry(settings: RegistrySettings) -> str:
-    from udfs.registry import RegistrySchemas
+    from jobs.registry import registry_of
 
-    assert settings.url is not None
-    password = settings.password.get_secret_value() if settings.password else None
-    RegistrySchemas(settings.url, settings.user, password, settings.ca).check()
+    registry = registry_of(settings)
+    assert registry is not None
+    registry.check()
     return f"answers at {settings.masked_url}"
 
 

@@ -15,6 +15,7 @@ from jobs.kafka.client import REQUEST_MS, admin, explained, producer
 from jobs.kafka.schema_ids import FRAMING_BYTES, SchemaIds
 from jobs.kafka.time_shift import TimeShift
 from jobs.kafka.topics import ANYTHING, FOREVER, create, describe, retention_warning
+from jobs.registry import registry_of
 from jobs.settings import Settings
 from udfs.archive import Index, index
 from udfs.registry import RegistrySchemas
@@ -123,11 +124,9 @@ def publish(archive: Path, settings: Settings, options: Options, progress: Progr
 
 
 def _registry(settings: Settings) -> RegistrySchemas | None:
-    at = settings.registry
-    if at.url is None:
-        return None
-    registry = RegistrySchemas(at.url, at.user, at.password.get_secret_value() if at.password else None, at.ca)
-    registry.check()
+    registry = registry_of(settings.registry)
+    if registry is not None:
+        registry.check()
     return registry
 
 

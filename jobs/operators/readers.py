@@ -65,12 +65,10 @@ def make_collapse(settings: Settings, *, registry: bool) -> Collapse:
 
 def schemas_of(settings: Settings) -> SchemaStore:
     """Give the schemas of the registry that the settings name, else those of `avro/`."""
-    at = settings.registry
-    if at.url is None:
-        return LocalSchemas()
-    from udfs.registry import RegistrySchemas
+    # A job over files needs no client of HTTP.
+    from jobs.registry import registry_of
 
-    return RegistrySchemas(at.url, at.user, at.password.get_secret_value() if at.password else None, at.ca, at.cache)
+    return registry_of(settings.registry, cached=True) or LocalSchemas()
 
 
 def milliseconds(timestamps: Any) -> list[int]:
