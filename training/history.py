@@ -12,9 +12,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from training.sessions import number_sessions
 from udfs.archive import index, read_chunk
 from udfs.decode import Decoder
 from udfs.events import EVENT
+from udfs.hashing import hash_span
 from udfs.schemas import LocalSchemas
 from udfs.windows import LONG_PANE_MS
 
@@ -54,6 +56,7 @@ class History:
 
     events: NDArray[np.void]
     users: int
+    session: NDArray[np.int64]
     items: dict[int, ItemTexts]
     categories: dict[int, str]
     rejects: int
@@ -77,10 +80,10 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
     """
     latest = int(time.time() * 1000) + FUTURE_MS
     chunks = index(archive, CHUNK_EVENTS)
-    decoder = Decoder(LocalSchemas(), keep=("user_id", *TEXTS))
+    decoder = Decoder(LocalSchemas(), keep=("user_id", "session_id", *TEXTS))
     items: dict[int, ItemTexts] = {}
     categories: dict[int, str] = {}
-    parts, hashes = [np.empty(0, EVENT)], [np.empty(0, np.uint64)]
+    parts, hashes, sessions = [np.empty(0, EVENT)], [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     rejects = denied = done = 0
     for chunk in chunks.chunks:
         data = read_chunk(chunk)
@@ -95,6 +98,7 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
         events = decoded.events[rows]
         parts.append(events)
         hashes.append(decoded.users[rows])
+        sessions.append(_hashes(decoded.data, decoded.spans[rows, decoded.keep.index("session_id")]))
         _learn_items(decoded, events, rows, items)
         _learn_categories(decoded, events, rows, categories)
         done += chunk.events
@@ -104,9 +108,11 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
     events = np.concatenate(parts)
     events["user"] = users
     _, first = np.unique(events["event_id"], return_index=True)
-    events = events[np.sort(first)]
-    events = events[_in_time(events, len(names))]
-    return History(events, len(names), items, categories, rejects, denied)
+    kept = np.sort(first)
+    kept = kept[_in_time(events[kept], len(names))]
+    events = events[kept]
+    session = number_sessions(events, np.concatenate(sessions)[kept])
+    return History(events, len(names), session, items, categories, rejects, denied)
 
 
 def _learn_items(decoded: Any, events: NDArray[np.void], rows: NDArray[np.int64], items: dict[int, ItemTexts]) -> None:
@@ -122,6 +128,15 @@ def _learn_categories(decoded: Any, events: NDArray[np.void], rows: NDArray[np.i
     new = [i for i, category in enumerate(hashes.tolist()) if category and category not in categories]
     for i, name in zip(new, decoded.strings("item_category", rows[first[new]]), strict=True):
         categories[int(hashes[i])] = name or ""
+
+
+@numba.njit(cache=True)
+def _hashes(data: Any, spans: Any) -> Any:
+    """Hash the texts in some spans; 0 where there is none."""
+    hashes = np.empty(len(spans), np.uint64)
+    for i in range(len(spans)):
+        hashes[i] = hash_span(data, spans[i, 0], spans[i, 1])
+    return hashes
 
 
 @numba.njit(cache=True)
