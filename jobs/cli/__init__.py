@@ -29,6 +29,7 @@ COMMANDS = {
     "topics": "topics",
     "publish": "publish",
     "train": "train",
+    "models": "models",
     "off-policy": "off_policy",
     "run": "run",
     "replay": "replay",

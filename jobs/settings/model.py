@@ -161,7 +161,13 @@ class ModelSettings(Section):
     """Which bundle serves."""
 
     path: Path = Path("models/default")
-    """Folder of the bundle."""
+    """Folder of a bundle; or of a model in a registry, NAME with its pointer `current`, which a live job follows."""
+    registry: Path = Path("models")
+    """Folder of the registry that `swerve models` looks after: NAME/VERSION/ and NAME/current."""
+    poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """How often a live job looks whether the pointer has moved."""
+    max_us_per_user: Count = 5_000
+    """What ranking a shopper may take, in microseconds: a bundle that takes longer is refused."""
 
 
 class KafkaSettings(Section):
