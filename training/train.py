@@ -20,7 +20,7 @@ from training.interactions import find_visits, next_items
 from training.items import collect_items
 from training.profiles import follow
 from training.ranker import fit_ranker, make_examples
-from training.segments import find_segments, most_seen, name_segments
+from training.segmentation import Segmentation, most_seen, segment
 from training.tables import build_tables
 from udfs.errors import SwerveError
 from udfs.features import FEATURES
@@ -106,7 +106,8 @@ def train(archive: Path, out: Path, seed: int = 0, progress: Progress | None = N
     step.at(25)
     times = history.events["event_time"]
     learn_until, train_until, end = _cuts(times)
-    segments = _segments(history, learn_until, seed)
+    segmentation = _segments(history, learn_until, names, seed)
+    segments = segmentation.model
     step.at(35)
     visits = find_visits(history.events)
     following = next_items(history.events, visits)
@@ -115,24 +116,24 @@ def train(archive: Path, out: Path, seed: int = 0, progress: Progress | None = N
     cases = _sample(random, (following != 0) & (times >= train_until), CASES)
     wanted = np.zeros(len(times), np.bool_)
     wanted[examples] = wanted[cases] = True
-    profiles, segment = follow(history.events, history.users, segments, wanted, step.part(35, 50))
+    profiles, segment_after = follow(history.events, history.users, segments, wanted, step.part(35, 50))
     is_case = np.isin(np.flatnonzero(wanted), cases)
 
     count = len(segments.centroids)
-    earlier = build_tables(items, history.events, visits, segment, count, learn_until)
+    earlier = build_tables(items, history.events, visits, segment_after, count, learn_until)
     step.at(60)
     rows = make_examples(earlier, profiles[~is_case], following[examples], seed)
     step.at(65)
     ranker = fit_ranker(rows, seed)
     step.at(85)
-    tables = build_tables(items, history.events, visits, segment, count, train_until)
+    tables = build_tables(items, history.events, visits, segment_after, count, train_until)
     step.at(92)
     manifest = Manifest(
         name=out.resolve().parent.name or "model",
         version=out.name,
         created_at=int(times.max()),
         features=FEATURES,
-        segments=name_segments(segments, names),
+        segments=segmentation.names,
         categories={f"{category:08x}": names[category] for category in tables.categories.tolist() if category in names},
         training={
             "archive": archive.resolve().name,
@@ -165,12 +166,12 @@ def _cuts(times: NDArray[np.int64]) -> tuple[int, int, int]:
     return int(ordered[int(last * LEARN_UNTIL)]), int(ordered[int(last * TRAIN_UNTIL)]), int(ordered[last])
 
 
-def _segments(history: History, until: int, seed: int) -> Any:
+def _segments(history: History, until: int, names: dict[int, str], seed: int) -> Segmentation:
     early = history.events[history.events["event_time"] < until]
     wanted = np.zeros(len(early), np.bool_)
     wanted[_sample(np.random.default_rng(seed), np.ones(len(early), np.bool_), SEGMENT_PROFILES)] = True
     profiles, _ = follow(early, history.users, no_segments(), wanted)
-    return find_segments(profiles[profiles["n_events"] >= WARM_FROM], most_seen(early["category"]), seed)
+    return segment(profiles[profiles["n_events"] >= WARM_FROM], most_seen(early["category"]), names, seed)
 
 
 def _sample(random: np.random.Generator, mask: NDArray[np.bool_], most: int) -> NDArray[np.int64]:

@@ -15,7 +15,6 @@ from training.items import Items, collect_items
 from training.neighbours import find_neighbours
 from training.profiles import follow
 from training.ranker import Examples, fit_ranker, make_examples
-from training.segments import find_segments, name_segments
 from training.simulator import simulate
 from training.tables import build_tables
 from training.train import train
@@ -26,7 +25,6 @@ from udfs.features import FEATURES
 from udfs.hashing import hash64
 from udfs.profile import empty_profiles
 from udfs.scorer import Scorer
-from udfs.segments import SegmentModel, no_segments
 from udfs.update import Updater
 
 HOUR = 3_600_000
@@ -188,25 +186,6 @@ def test_the_catalogue_wins_over_the_events(archive: Path) -> None:
     assert not items.in_stock.all()
     assert {category_hash(name) for name in names.values()} == set(names)
     assert set(items.category.tolist()) - {0} <= set(names)
-
-
-def test_segments_find_the_tastes() -> None:
-    profiles = make_profiles(400, events=30)
-    model = find_segments(profiles, make_segments().categories, 0)
-    assert 1 < len(model.centroids) <= 12
-    assert np.array_equal(model.centroids, find_segments(profiles, make_segments().categories, 0).centroids)
-    assert len(find_segments(profiles[:5], make_segments().categories, 0).centroids) == 0
-
-
-def test_segment_names_are_no_two_alike() -> None:
-    categories = np.array([1, 2, 3], np.uint32)
-    rows = [[0.9, 0.1, 0, 0, 0, 0], [0.5, 0.4, 0, 0, 0, 0], [0.9, 0.05, 0, 0, 0, 0.4], [0.9, 0.1, 0, 0, 0, 0], [0.9, 0.1, 0, 0, 0, 0],
-            [0, 0, 0, 0, 0, 0]]  # fmt: skip
-    names = name_segments(SegmentModel(categories, np.array(rows)), {1: "Prams", 2: "Toys", 3: "Shoes"})
-    assert names[:3] == ("Prams", "Prams & Toys", "Prams, buyers")
-    assert names[5] == "everything"
-    assert len(set(names)) == 6
-    assert name_segments(no_segments(), {}) == ()
 
 
 def test_a_ranker_learns_what_was_chosen() -> None:
