@@ -16,7 +16,7 @@ COUNT_BYTES = 4
 
 @cache
 def _parsed(name: str) -> Any:
-    return fastavro.parse_schema(load(name, 1))
+    return fastavro.parse_schema(load(name))
 
 
 def pack_block(name: str, records: Iterable[Mapping[str, Any]]) -> bytes:

@@ -11,13 +11,24 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+from udfs.profile_upgrades import from_version_1
+
+VERSION = 2
 RING, BOUGHT, CATEGORIES, SEEN = 12, 8, 10, 64
 SHORT_PANES, LONG_PANES = 6, 4
 COUNT_GROUPS = 10
 
 ITEM = np.dtype([("item", "<u8"), ("kind", "u1"), ("visit", "u1")])
-CATEGORY = np.dtype([("category", "<u4"), ("own", "<i2"), ("evidence", "<i2"), ("short", "u1", SHORT_PANES), ("long", "<u2", LONG_PANES)])
+CATEGORY = np.dtype(
+    [
+        ("category", "<u4"),
+        ("own", "<i2"),
+        ("evidence", "<i2"),
+        ("short", "u1", SHORT_PANES),
+        ("long", "<u2", LONG_PANES),
+        ("affinity", "u1"),
+    ]
+)
 
 _HEADER = [
     ("version", "u1"),
@@ -46,6 +57,10 @@ _HEADER = [
     ("items_n", "<u4"),
     ("bought_n", "<u4"),
     ("seen_n", "<u4"),
+    ("segments_of", "<u4"),
+    ("click_propensity", "<f4"),
+    ("purchase_propensity", "<f4"),
+    ("churn_risk", "<f4"),
 ]
 
 #: Working record of a user. All zero but `version` and `segment` (see `empty_profiles`): a user without events.
@@ -66,7 +81,7 @@ class ProfileError(ValueError):
 
 Upgrade = Callable[[bytes], bytes]
 #: How the stored bytes of a version become those of the next one.
-UPGRADES: dict[int, Upgrade] = {}
+UPGRADES: dict[int, Upgrade] = {1: from_version_1}
 
 
 def empty_profiles(n: int) -> NDArray[np.void]:

@@ -28,7 +28,7 @@ class SchemaUnavailable(SwerveError):
     """Whether a schema has this id cannot be found out now: what needs it has to wait, it is not bad."""
 
 
-def load(name: str, version: int = 1) -> Schema:
+def load(name: str, version: int | None = None) -> Schema:
     """Read a schema of `avro/`.
 
     Parameters
@@ -36,7 +36,7 @@ def load(name: str, version: int = 1) -> Schema:
     name
         Like ``"shop_event"``.
     version
-        The number in the file's name.
+        The number in the file's name; none: the newest, which is the one that is written.
 
     Returns
     -------
@@ -48,7 +48,13 @@ def load(name: str, version: int = 1) -> Schema:
     SchemaError
         If there is no such file.
     """
-    return _read(f"{name}.v{version}.avsc")
+    return _read(f"{name}.v{version or newest(name)}.avsc")
+
+
+@cache
+def newest(name: str) -> int:
+    """Give the newest version of a schema of `avro/`; 1 where there is none."""
+    return max((version for other, version in names() if other == name), default=1)
 
 
 def names() -> list[tuple[str, int]]:
@@ -121,7 +127,7 @@ class LocalSchemas:
         raise UnknownSchema(f"no schema has the GUID {guid}", "set registry.url")
 
 
-def local_id(name: str, version: int = 1) -> int:
+def local_id(name: str, version: int | None = None) -> int:
     """Give the id of a schema of `avro/` where there is no registry.
 
     Examples
@@ -129,7 +135,8 @@ def local_id(name: str, version: int = 1) -> int:
     >>> local_id("shop_event")
     1
     """
-    return next(int(schema_id) for schema_id, file in _ids().items() if file == f"{name}.v{version}.avsc")
+    wanted = f"{name}.v{version or newest(name)}.avsc"
+    return next(int(schema_id) for schema_id, file in _ids().items() if file == wanted)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import NamedTuple
 
@@ -32,6 +33,20 @@ class SegmentModel(NamedTuple):
 
     categories: NDArray[np.uint32]
     centroids: NDArray[np.float64]
+
+
+def mark_of(model: SegmentModel) -> int:
+    """Give the mark by which a profile knows whose segment it has; 0: a model without segments.
+
+    Parameters
+    ----------
+    model
+        The segments.
+    """
+    if not len(model.centroids):
+        return 0
+    parts = np.ascontiguousarray(model.categories, "<u4").tobytes() + np.ascontiguousarray(model.centroids, "<f8").tobytes()
+    return int.from_bytes(hashlib.blake2b(parts, digest_size=4).digest(), "little") or 1
 
 
 def no_segments() -> SegmentModel:
@@ -82,14 +97,48 @@ def nearest(v, centroids):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def choose(profile, categories, centroids, v, moved):  # type: ignore[no-untyped-def]
+def choose(profile, categories, centroids, mark, v, moved):  # type: ignore[no-untyped-def]
     """Give the segment after an event; `moved`: this event shifted or adopted a focus."""
     if profile.n_events < WARM_FROM or len(centroids) == 0:
         return COLD_START + int(profile.device)
-    if profile.segment < 0 or profile.segment >= COLD_START or moved:
+    if profile.segment < 0 or profile.segment >= COLD_START or moved or is_foreign(profile, mark):
         vector(profile, categories, v)
         return nearest(v, centroids)
     return int(profile.segment)
+
+
+@numba.njit(nogil=True, cache=True)
+def is_foreign(profile, mark):  # type: ignore[no-untyped-def]
+    """Tell whether the segment of a profile is one of another model."""
+    return 0 <= profile.segment < COLD_START and profile.segments_of != mark
+
+
+@numba.njit(nogil=True, cache=True)
+def put(profile, segment, mark):  # type: ignore[no-untyped-def]
+    """Write a segment into a profile, and whose it is; a cold-start segment is nobody's."""
+    profile.segment = segment
+    profile.segments_of = mark if segment < COLD_START else 0
+
+
+def choose_anew(profiles: NDArray[np.void], model: SegmentModel) -> None:
+    """Put the users into a segment of this model who are in one of another.
+
+    Parameters
+    ----------
+    profiles : PROFILE[R]
+        Changed in place, and nothing but `segment` and `segments_of`.
+    model
+        The segments of the bundle that ranks them.
+    """
+    categories, centroids = np.ascontiguousarray(model.categories, np.uint32), np.ascontiguousarray(model.centroids, np.float64)
+    _choose_anew(profiles, categories, centroids, np.uint32(mark_of(model)), np.zeros(centroids.shape[1]))
+
+
+@numba.njit(nogil=True, cache=True)
+def _choose_anew(profiles, categories, centroids, mark, v):  # type: ignore[no-untyped-def]
+    for i in range(len(profiles)):
+        if is_foreign(profiles[i], mark):
+            put(profiles[i], choose(profiles[i], categories, centroids, mark, v, False), mark)
 
 
 def profile_vectors(profiles: NDArray[np.void], categories: NDArray[np.uint32]) -> NDArray[np.float64]:

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from udfs.events import COUNT_GROUP, EVENT, GOES_TO_RING, IS_INTEREST, KIND
 from udfs.profile import BOUGHT, CATEGORIES, LONG_PANES, PROFILE, RING, SEEN, SHORT_PANES, empty_profiles, pack_profiles, unpack_profiles
-from udfs.segments import COLD_START, SegmentModel, choose
+from udfs.segments import COLD_START, SegmentModel, choose, is_foreign, mark_of, put
 from udfs.shift import ADOPTED, NOTHING, SHIFTED, begin_entry, begin_visit, observe
 from udfs.windows import LONG_PANE_MS, SHORT_PANE_MS, advance, in_window, long_count
 
 VISIT_GAP_MS = 1_800_000
 CART_DELAY_MS = 600_000
 EVENT_ASKS, SHIFT_ASKS, CART_ASKS, PURCHASE_ASKS, NTH_ASKS, DEADLINE_ASKS = 1, 2, 4, 8, 16, 32
-FIRST, SHIFT, WARM, INTEREST, CONTEXT = range(5)
-CAUSES = ("first", "shift", "warm", "interest", "context")
+FIRST, SHIFT, WARM, INTEREST, CONTEXT, MODEL = range(6)
+CAUSES = ("first", "shift", "warm", "interest", "context", "model")
 
 #: A segment change; `user` is a position in the profiles, `cause` one in `CAUSES`.
 CHANGE = np.dtype(
@@ -81,6 +81,7 @@ class Updater:
         self._categories = np.ascontiguousarray(segments.categories, np.uint32)
         self._centroids = np.ascontiguousarray(segments.centroids, np.float64)
         self._vector = np.zeros(self._centroids.shape[1])
+        self._mark = np.uint32(mark_of(segments))
         self._always = rank_on == "every_event"
         self._every = every
 
@@ -111,7 +112,7 @@ class Updater:
         changes = np.empty(n, CHANGE)
         counters = np.zeros(len(COUNTERS), np.int64)
         n_changes = _apply(
-            profiles, events, self._categories, self._centroids, self._vector, self._always, self._every, latest_only,
+            profiles, events, self._categories, self._centroids, self._mark, self._vector, self._always, self._every, latest_only,
             which, reasons, snapshots, changes, counters,
         )  # fmt: skip
         return _applied(which, reasons, snapshots, changes[:n_changes], counters)
@@ -162,7 +163,7 @@ def _applied(
 
 @numba.njit(nogil=True, cache=True)
 def _apply(  # type: ignore[no-untyped-def]
-    profiles, events, categories, centroids, v, always, every, latest_only, which, reasons, snapshots, changes, counters
+    profiles, events, categories, centroids, mark, v, always, every, latest_only, which, reasons, snapshots, changes, counters
 ):
     n_changes = 0
     for i in range(len(events)):
@@ -192,14 +193,14 @@ def _apply(  # type: ignore[no-untyped-def]
         if outcome == SHIFTED:
             counters[_SHIFTS] += 1
 
-        before = int(profile.segment)
-        after = choose(profile, categories, centroids, v, outcome != NOTHING)
-        profile.segment = after
-        if after != before or outcome == SHIFTED:
+        before, foreign = int(profile.segment), is_foreign(profile, mark)
+        after = choose(profile, categories, centroids, mark, v, outcome != NOTHING)
+        put(profile, after, mark)
+        if after != before or outcome == SHIFTED or foreign:
             change = changes[n_changes]
             change.user, change.sequence, change.event_time = user, profile.n_events, t
             change.from_segment, change.to_segment = before, after
-            change.cause = _cause(before, after, outcome)
+            change.cause = _cause(before, after, outcome, foreign)
             change.focus_before, change.focus_after = focus_before, profile.focus
             n_changes += 1
 
@@ -352,6 +353,7 @@ def _entry(profile, category):  # type: ignore[no-untyped-def]
             least, c = count, k
     entry = profile.categories[c]
     entry.category = category
+    entry.affinity = 0
     for j in range(SHORT_PANES):
         entry.short[j] = 0
     for j in range(LONG_PANES):
@@ -361,11 +363,13 @@ def _entry(profile, category):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _cause(before, after, outcome):  # type: ignore[no-untyped-def]
+def _cause(before, after, outcome, foreign):  # type: ignore[no-untyped-def]
     if before == -1:
         return FIRST
     if outcome == SHIFTED:
         return SHIFT
     if before >= COLD_START and after < COLD_START:
         return WARM
+    if foreign:
+        return MODEL
     return INTEREST if outcome == ADOPTED else CONTEXT

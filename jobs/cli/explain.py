@@ -68,6 +68,7 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
     from udfs.explanation import compare_value, explain_ranking
     from udfs.profile import ProfileError, unpack_profiles
     from udfs.rank import Ranker
+    from udfs.segments import choose_anew
 
     packed, stored = _read(settings, user, surface)
     try:
@@ -75,6 +76,7 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
     except ProfileError as error:
         raise SwerveError(f"the profile of {user} cannot be read: {error}") from None
     bundle = Bundle.open(settings.model.path)
+    choose_anew(profiles, bundle.segments)
     ranker = Ranker(bundle, settings.rank.candidates, settings.rank.top, (surface,))
     return {
         "user_id": user,

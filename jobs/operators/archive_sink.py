@@ -51,7 +51,7 @@ class ArchiveSinkFunction(ScalarFunction):
             count, body = unpack_block(memoryview(packed)[1:])
             if tag not in self._writers:
                 prefix, schema = FILES[tag]
-                self._writers[tag] = ArchiveWriter(Path(self._out), load(schema, 1), prefix=prefix)
+                self._writers[tag] = ArchiveWriter(Path(self._out), load(schema), prefix=prefix)
             self._writers[tag].append(body, count)
         for writer in self._writers.values():
             writer.flush()

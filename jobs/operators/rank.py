@@ -59,12 +59,14 @@ class RankFunction(ScalarFunction):
 
         from udfs.profile import pack_profiles
         from udfs.requests import latest_of_each_user, unpack_requests
+        from udfs.segments import choose_anew
         from udfs.versions import settle
 
         started = time.time_ns()
         asked = unpack_requests([memoryview(blob)[1:] for blob in requests])
         users, reasons, profiles = latest_of_each_user(*asked) if self._settings.rank.latest_only else asked
         versions, reasons = settle(profiles, reasons)
+        choose_anew(profiles, self._ranker.bundle.segments)
         unpacked = time.time_ns()
         ranked = self._ranker.rank(users, profiles, reasons, int(time.time() * 1000))
         scored = time.time_ns()

@@ -68,6 +68,18 @@ RECORDS: dict[tuple[str, int], dict[str, Any]] = {
         "focus_after": 4_294_967_295,
         "model_version": "7",
     },
+    ("segment_change", 2): {
+        "change_id": "8c1fd2",
+        "user_id": "u000824",
+        "sequence": 17,
+        "event_time": TIME,
+        "from_segment": 3,
+        "to_segment": 3,
+        "cause": "model",
+        "focus_before": 0,
+        "focus_after": 4_294_967_295,
+        "model_version": "8",
+    },
     ("recommendation", 1): {
         "recommendation_id": "r1",
         "user_id": "u000824",

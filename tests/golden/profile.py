@@ -41,13 +41,20 @@ NUMBERS = {
     "bought_n": 2,
     "seen_n": 5,
 }
+#: What version 2 has beside: the numbers of the header, and the affinity of the two categories.
+SINCE_2 = {"segments_of": 0x89ABCDEF, "click_propensity": 0.5, "purchase_propensity": 0.0625, "churn_risk": 0.9990234375}
+AFFINITY = [255, 7]
 USED = 2
 
 
-def golden() -> NDArray[np.void]:
-    """The profile: three items, two bought, two categories, five event ids."""
+def golden(version: int = VERSION) -> NDArray[np.void]:
+    """The profile: three items, two bought, two categories, five event ids; what an older version does not know is 0."""
     profiles = empty_profiles(1)
     profile = profiles[0]
+    if version >= 2:
+        for name, value in SINCE_2.items():
+            profile[name] = value
+        profile["categories"]["affinity"][:USED] = AFFINITY
     for name, value in NUMBERS.items():
         profile[name] = value
     profile["counts"] = [1, 2, 300, 4, 5, 6, 7, 8, 9, 65_535]

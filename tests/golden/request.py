@@ -1,6 +1,6 @@
 """Golden bytes of a rank request, as state holds it: the golden profile and who asks why.
 
-The file here is never changed: requests are held in savepoints. `python -m tests.golden.request` prints it.
+A file here is never changed: requests are held in savepoints. `python -m tests.golden.request` prints that of the present profile.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.golden.profile import golden
+from udfs.profile import VERSION
 from udfs.requests import pack_requests
 
 USER, REASONS = "u00ß824".encode(), 5
@@ -21,9 +22,9 @@ def encode() -> bytes:
     return pack_requests([USER], np.array([REASONS], np.uint8), golden())
 
 
-def stored() -> bytes:
-    """The bytes as they were when requests came out."""
-    return bytes.fromhex((Path(__file__).parent / "request.v1.hex").read_text(encoding="ascii"))
+def stored(version: int = VERSION) -> bytes:
+    """The bytes as they were when that version of the profile came out."""
+    return bytes.fromhex((Path(__file__).parent / f"request.v{version}.hex").read_text(encoding="ascii"))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def _flat(profile: Profile) -> Iterator[tuple[str, Any]]:
     """The fields of the oracle's profile in the shape of the job's record."""
     for name, value in vars(profile).items():
         if name == "categories":
-            yield name, [(entry.category, entry.own, entry.evidence, entry.short, entry.long) for entry in value]
+            yield name, [(entry.category, entry.own, entry.evidence, entry.short, entry.long, entry.affinity) for entry in value]
         else:
             yield name, value
 

@@ -33,9 +33,10 @@ class Category:
     evidence: int = 0
     short: list[int] = field(default_factory=lambda: [0] * SHORT_PANES)
     long: list[int] = field(default_factory=lambda: [0] * LONG_PANES)
+    affinity: int = 0
 
     def clear(self) -> None:
-        self.category = self.own = self.evidence = 0
+        self.category = self.own = self.evidence = self.affinity = 0
         self.short = [0] * SHORT_PANES
         self.long = [0] * LONG_PANES
 
@@ -44,7 +45,7 @@ class Category:
 class Profile:
     """All fields of the table of the page, in its order and under its names."""
 
-    version: int = 1
+    version: int = 2
     n_events: int = 0
     first_time: int = 0
     last_time: int = 0
@@ -64,6 +65,7 @@ class Profile:
     device: int = 0
     country: int = 0
     segment: int = -1
+    segments_of: int = 0
     focus: int = 0
     shifts: int = 0
     shift_time: int = 0
@@ -74,6 +76,9 @@ class Profile:
     categories: list[Category] = field(default_factory=lambda: [Category() for _ in range(CATEGORIES)])
     seen: list[int] = field(default_factory=lambda: [0] * SEEN)
     seen_n: int = 0
+    click_propensity: float = 0.0
+    purchase_propensity: float = 0.0
+    churn_risk: float = 0.0
 
     def copy(self) -> Profile:
         return replace(
@@ -81,7 +86,7 @@ class Profile:
             counts=self.counts[:],
             items=self.items[:],
             bought=self.bought[:],
-            categories=[Category(entry.category, entry.own, entry.evidence, entry.short[:], entry.long[:]) for entry in self.categories],
+            categories=[replace(entry, short=entry.short[:], long=entry.long[:]) for entry in self.categories],
             seen=self.seen[:],
         )
 

@@ -16,6 +16,7 @@ from tests.oracle.candidates import SIMILAR, Candidate, Similar, candidates, rin
 from tests.oracle.constants import DEVICES
 from tests.oracle.features import features
 from tests.oracle.profile import Profile
+from tests.oracle.segments import for_ranking
 
 REASONS = ("similar", "interest", "segment", "trending", "new", "interest", "segment", "popular")
 SCORE_LIMIT = 999_999_999.0
@@ -94,6 +95,7 @@ class Ranker:
 
     def value(self, user_id: str, profile: Profile, surface: str, generated_at: int = 0) -> str:
         """The JSON of a user's surface."""
+        profile = for_ranking(profile, self.bundle.segments)
         version = str(self.bundle.manifest["version"])
         parts = (user_id, surface, str(profile.clock), str(profile.n_events), version)
         items = ",".join(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tests.oracle.constants import COLD_START, WARM_FROM
 from tests.oracle.profile import Profile
@@ -16,6 +19,15 @@ class Segments:
 
     categories: Sequence[int] = ()
     centroids: Sequence[Sequence[float]] = ()
+
+    @cached_property
+    def mark(self) -> int:
+        """The mark of these segments; 0: there are none."""
+        if not self.centroids:
+            return 0
+        numbers = [number for centroid in self.centroids for number in centroid]
+        data = struct.pack(f"<{len(self.categories)}I", *self.categories) + struct.pack(f"<{len(numbers)}d", *numbers)
+        return int.from_bytes(hashlib.blake2b(data, digest_size=4).digest(), "little") or 1
 
 
 @dataclass(frozen=True)
@@ -65,20 +77,41 @@ def nearest(v: Sequence[float], centroids: Sequence[Sequence[float]]) -> int:
     return best
 
 
+def is_foreign(profile: Profile, segments: Segments) -> bool:
+    """Whether the profile's segment is one of another bundle."""
+    return 0 <= profile.segment < COLD_START and profile.segments_of != segments.mark
+
+
 def choose(profile: Profile, segments: Segments, outcome: str) -> int:
     """The segment after an event whose shift rule gave `outcome`."""
     if profile.n_events < WARM_FROM or not segments.centroids:
         return COLD_START + profile.device
-    if profile.segment < 0 or profile.segment >= COLD_START or outcome:
+    if profile.segment < 0 or profile.segment >= COLD_START or outcome or is_foreign(profile, segments):
         return nearest(vector(profile, segments.categories), segments.centroids)
     return profile.segment
 
 
-def cause_of(before: int, after: int, outcome: str) -> str:
+def put(profile: Profile, segment: int, segments: Segments) -> None:
+    """Write the segment down, and whose it is."""
+    profile.segment = segment
+    profile.segments_of = segments.mark if segment < COLD_START else 0
+
+
+def for_ranking(profile: Profile, segments: Segments) -> Profile:
+    """The profile as it is ranked: in a segment of the bundle that ranks."""
+    if is_foreign(profile, segments):
+        profile = profile.copy()
+        put(profile, choose(profile, segments, ""), segments)
+    return profile
+
+
+def cause_of(before: int, after: int, outcome: str, foreign: bool) -> str:
     if before == -1:
         return "first"
     if outcome == "shift":
         return "shift"
     if before >= COLD_START > after:
         return "warm"
+    if foreign:
+        return "model"
     return "interest" if outcome == "adopted" else "context"

@@ -16,7 +16,7 @@ from tests.oracle.constants import (
 )
 from tests.oracle.events import Event
 from tests.oracle.profile import Profile
-from tests.oracle.segments import SegmentChange, Segments, cause_of, choose
+from tests.oracle.segments import SegmentChange, Segments, cause_of, choose, is_foreign, put
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ class User:
     def _segment(self, event: Event, outcome: str, focus_before: int) -> None:
         """Step 12."""
         profile = self.profile
-        before, after = profile.segment, choose(profile, self.segments, outcome)
-        profile.segment = after
-        if after != before or outcome == "shift":
-            cause = cause_of(before, after, outcome)
+        before, after, foreign = profile.segment, choose(profile, self.segments, outcome), is_foreign(profile, self.segments)
+        put(profile, after, self.segments)
+        if after != before or outcome == "shift" or foreign:
+            cause = cause_of(before, after, outcome, foreign)
             self.changes.append(
                 SegmentChange(self.user_id, profile.n_events, event.time, before, after, cause, focus_before, profile.focus)
             )

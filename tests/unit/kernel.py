@@ -35,13 +35,18 @@ class KernelRun:
     """The kernel's profiles, changes and requests of a log that comes in batches."""
 
     def __init__(self, segments: Segments, rank_on: str = "every_event", every: int = 8, *, latest_only: bool = False) -> None:
-        self._updater = Updater(model_of(segments), rank_on, every)
+        self._asks = (rank_on, every)
+        self.swap(segments)
         self._latest_only = latest_only
         self._stored: dict[str, bytes] = {}
         self.changes: list[SegmentChange] = []
         self.requests: list[tuple[str, int, np.void]] = []
         self.counters: dict[str, int] = {}
         self.clock_before: dict[int, int] = {}
+
+    def swap(self, segments: Segments) -> None:
+        """Go on with the segments of another bundle."""
+        self._updater = Updater(model_of(segments), *self._asks)
 
     @property
     def users(self) -> set[str]:

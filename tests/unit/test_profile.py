@@ -65,7 +65,7 @@ def test_what_is_stored_is_read_back(records: list[NDArray[np.void]]) -> None:
 def test_a_record_is_as_long_as_what_is_used(record: NDArray[np.void]) -> None:
     used = int((record["categories"]["category"] != 0).sum())
     items, bought, seen = (min(int(record[count][0]), size) for count, size in RINGS.values())
-    assert len(pack_profiles(record)[0]) == HEADER_BYTES + 1 + 10 * items + 4 * bought + 22 * used + 6 * seen
+    assert len(pack_profiles(record)[0]) == HEADER_BYTES + 1 + 10 * items + 4 * bought + 23 * used + 6 * seen
 
 
 def test_no_record_is_longer_than_1_kib() -> None:
@@ -89,8 +89,17 @@ def test_nobody() -> None:
 
 
 def test_golden_bytes() -> None:
-    assert pack_profiles(golden())[0] == stored(1)
-    assert unpack_profiles([stored(1)]).tobytes() == golden().tobytes()
+    assert pack_profiles(golden())[0] == stored()
+    for version in range(1, VERSION + 1):
+        assert unpack_profiles([stored(version)]).tobytes() == golden(version).tobytes(), version
+
+
+@pytest.mark.parametrize("size", [1, 137, 138, 139, len(stored(1)) - 1])
+def test_a_damaged_profile_of_an_older_version_stays_damaged(size: int) -> None:
+    with pytest.raises(ProfileError, match="damaged"):
+        unpack_profiles([stored(1)[:size]])
+    with pytest.raises(ProfileError, match="damaged"):
+        unpack_profiles([stored(1)[:138] + b"\xff" + stored(1)[139:]])
 
 
 def test_every_version_ever_stored_can_be_read() -> None:
@@ -112,10 +121,10 @@ def test_more_categories_than_there_is_room_for_are_refused() -> None:
     packed = bytearray(pack_profiles(filled(2, 0, 0, 0, CATEGORIES))[0])
     packed[HEADER_BYTES] = CATEGORIES + 1
     with pytest.raises(ProfileError, match="damaged"):
-        unpack_profiles([bytes(packed) + bytes(22)])
+        unpack_profiles([bytes(packed) + bytes(23)])
 
 
-@pytest.mark.parametrize("record", [b"", b"\x00", bytes([VERSION + 1]) + stored(1)[1:]])
+@pytest.mark.parametrize("record", [b"", b"\x00", bytes([VERSION + 1]) + stored()[1:]])
 def test_an_unknown_version_is_refused(record: bytes) -> None:
     with pytest.raises(ProfileError, match=rf"has version {record[0] if record else -1}, this is version {VERSION}"):
         unpack_profiles([record])
@@ -123,7 +132,7 @@ def test_an_unknown_version_is_refused(record: bytes) -> None:
 
 def test_older_versions_are_brought_up_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a release would do it that drops a byte of version 254 and one of version 255."""
-    new = stored(1)
+    new = stored()
     monkeypatch.setitem(UPGRADES, 254, lambda record: b"\xff" + record[2:])
     monkeypatch.setitem(UPGRADES, 255, lambda record: bytes([VERSION]) + record[2:])
     oldest, old = b"\xfe\x00\x00" + new[1:], b"\xff\x00" + new[1:]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tests.golden import request as golden_request
 from tests.golden.profile import golden
 from tests.unit.trail import applied_to, event
-from udfs.profile import ProfileError, empty_profiles, pack_profiles
+from udfs.profile import VERSION, ProfileError, empty_profiles, pack_profiles
 from udfs.requests import Requests, latest_of_each_user, pack_requests, request_of, stands, unpack_requests
 
 USERS = st.lists(st.one_of(st.sampled_from(["a", "b"]), st.text(max_size=300)).map(lambda name: name.encode("utf-8", "replace")))
@@ -58,7 +58,9 @@ def test_of_each_user_the_last_is_kept_in_order(users: list[bytes]) -> None:
 
 def test_golden_bytes() -> None:
     assert golden_request.encode() == golden_request.stored()
-    assert_same(unpack_requests([golden_request.stored()]), ([golden_request.USER], np.array([5], np.uint8), golden()))
+    for version in range(1, VERSION + 1):
+        held = golden_request.stored(version)
+        assert_same(unpack_requests([held]), ([golden_request.USER], np.array([5], np.uint8), golden(version)))
 
 
 def test_a_request_that_was_cut_off_is_refused() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tests.unit.bundles import make_profiles, make_segments
 from udfs.profile import CATEGORIES, empty_profiles
-from udfs.segments import BEHAVIOUR, COLD_START, SegmentModel, choose, nearest, no_segments, profile_vectors, vector
+from udfs.segments import BEHAVIOUR, COLD_START, SegmentModel, choose, mark_of, nearest, no_segments, profile_vectors, vector
 
 TENTS, PRAMS, LAMPS, UNKNOWN = 10, 20, 2**32 - 1, 15
 KNOWN = np.array([TENTS, PRAMS, LAMPS], np.uint32)
@@ -112,7 +112,8 @@ def test_of_equals_the_first_is_nearest() -> None:
 def chosen(profiles: NDArray[np.void], model: SegmentModel, *, moved: bool) -> int:
     """The segment after an event, and that it is not written yet."""
     before = profiles.tobytes()
-    found: int = choose(profiles[0], model.categories, model.centroids, np.zeros(model.centroids.shape[1]), moved)
+    mark = np.uint32(mark_of(model))
+    found: int = choose(profiles[0], model.categories, model.centroids, mark, np.zeros(model.centroids.shape[1]), moved)
     assert profiles.tobytes() == before
     return found
 
@@ -135,7 +136,13 @@ def test_cold_start(device: int, *, moved: bool) -> None:
     [(-1, False, 1), (1000, False, 1), (1004, True, 1), (2, False, 2), (2, True, 1), (0, False, 0), (999, False, 999), (1, True, 1)],
 )
 def test_the_segment_changes_when_she_gets_warm_or_her_intent_moves(before: int, moved: bool, after: int) -> None:
-    assert chosen(shopper(LOVES_PRAMS, n_events=5, segment=before), MODEL, moved=moved) == after
+    assert chosen(shopper(LOVES_PRAMS, n_events=5, segment=before, segments_of=mark_of(MODEL)), MODEL, moved=moved) == after
+
+
+@pytest.mark.parametrize(("before", "after"), [(-1, 1), (1000, 1), (2, 1), (0, 1), (999, 1), (1, 1)])
+@pytest.mark.parametrize("mark", [0, 1, mark_of(MODEL) ^ 1])
+def test_a_segment_of_another_model_is_none_of_this(before: int, after: int, mark: int) -> None:
+    assert chosen(shopper(LOVES_PRAMS, n_events=5, segment=before, segments_of=mark), MODEL, moved=False) == after
 
 
 def test_a_category_that_is_known_only_by_the_bundle_is_zero() -> None:
