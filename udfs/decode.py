@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from udfs.decode_codes import Program
 from udfs.decode_loops import read_block, read_values
-from udfs.decode_program import Incompatible, compile_program
+from udfs.decode_program import PERSONALIZATION, Incompatible, compile_program
 from udfs.events import EVENT
 from udfs.reasons import BAD_FRAMING, EMPTY, GOOD, TOO_LARGE, TRAILING_BYTES, UNKNOWN_SCHEMA, WAITS, WRONG
 from udfs.schemas import Schema, SchemaStore, SchemaUnavailable, UnknownSchema
@@ -72,7 +72,7 @@ class Decoded:
     users : u8[n]
         `hash64` of the users.
     granted : bool[n]
-        Whether the consent allows personalisation.
+        Whether the consent is given: to personalise, unless the decoder was made for another.
     starts, ends : i8[n]
         Where the record lies in `data`, its framing not included.
     spans : i8[n, len(keep), 2]
@@ -129,10 +129,15 @@ class Decoder:
         Text fields whose place is kept.
     max_bytes
         Size of the greatest value that is looked into, the framing included.
+    consent
+        The consent that `Decoded.granted` tells of.
     """
 
-    def __init__(self, schemas: SchemaStore, keep: tuple[str, ...] = KEEP, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, schemas: SchemaStore, keep: tuple[str, ...] = KEEP, max_bytes: int = MAX_BYTES, consent: str = PERSONALIZATION
+    ) -> None:
         self._schemas = schemas
+        self._consent = consent
         self._keep = keep
         self._max_bytes = max_bytes
         self._by_id: dict[int, Program | Incompatible] = {}
@@ -229,7 +234,7 @@ class Decoder:
     def _program(self, programs: dict[Any, Program | Incompatible], key: Any, schema: Schema) -> Program | Incompatible:
         if key not in programs:
             try:
-                programs[key] = compile_program(schema, self._keep)
+                programs[key] = compile_program(schema, self._keep, consent=self._consent)
             except Incompatible as error:
                 programs[key] = error
         return programs[key]

@@ -27,6 +27,7 @@ PROMOTIONS = {
 }
 PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 CONSTRUCTED = {"record", "error", "enum", "fixed", "array", "map"}
+PERSONALIZATION = "personalization_storage"
 #: Absent is a reason of its own for these, so null may stand there.
 MAY_BE_ABSENT = ("event_id", "user_id")
 
@@ -37,7 +38,9 @@ class Incompatible(ValueError):
     """Nothing that was written with this schema can become an event of ours."""
 
 
-def compile_program(schema: Schema, keep: tuple[str, ...] = ("user_id",), *, times_only: bool = False) -> Program:
+def compile_program(
+    schema: Schema, keep: tuple[str, ...] = ("user_id",), *, times_only: bool = False, consent: str = PERSONALIZATION
+) -> Program:
     """Compile a writer schema.
 
     Parameters
@@ -48,20 +51,23 @@ def compile_program(schema: Schema, keep: tuple[str, ...] = ("user_id",), *, tim
         Text fields of ours whose place in the bytes is wanted.
     times_only
         Check everything but take only the event time.
+    consent
+        The consent that is asked for.
 
     Raises
     ------
     Incompatible
         If it is no record, lacks a field of ours that has no default, or gives one a type that cannot become ours.
     """
-    return _Compiler(schema, keep, times_only).program()
+    return _Compiler(schema, keep, times_only, consent).program()
 
 
 class _Compiler:
-    def __init__(self, schema: Schema, keep: tuple[str, ...], times_only: bool) -> None:
+    def __init__(self, schema: Schema, keep: tuple[str, ...], times_only: bool, consent: str) -> None:
         self._schema = schema
         self._keep = keep
         self._times_only = times_only
+        self._destinations = codes.DESTINATIONS | {PERSONALIZATION: codes.SKIP, consent: codes.CONSENT}
         self._names: dict[str, Schema] = {}
         self._code: list[list[int]] = []
         self._tables: list[int] = []
@@ -116,7 +122,7 @@ class _Compiler:
             raise Incompatible(f"{name} is {' or '.join(branches)}")
         if name in MAY_BE_ABSENT:
             allowed |= {"null"}
-        destination = codes.DESTINATIONS.get(name, codes.SKIP)
+        destination = self._destinations.get(name, codes.SKIP)
         if self._times_only and destination != codes.TIME:
             destination = codes.SKIP
         column = self._keep.index(name) if name in self._keep else -1

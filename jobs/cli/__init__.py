@@ -30,6 +30,7 @@ COMMANDS = {
     "publish": "publish",
     "train": "train",
     "models": "models",
+    "feedback": "feedback",
     "off-policy": "off_policy",
     "run": "run",
     "replay": "replay",

@@ -29,6 +29,19 @@ def topic_of(source: str) -> str | None:
     return topic
 
 
+def duration_ms(text: str) -> int:
+    """Read a duration.
+
+    Examples
+    --------
+    >>> duration_ms("30m")
+    1800000
+    """
+    if found := _AGO.fullmatch(f"-{text}"):
+        return int(found[1]) * _UNIT_MS[found[2]]
+    raise UsageError(f"{text!r} is no duration", "for example 90s, 30m, 24h or 7d")
+
+
 def time_ms(text: str) -> int:
     """Read a time: milliseconds since 1970, ISO 8601 (UTC where it says nothing else), or how long ago.
 

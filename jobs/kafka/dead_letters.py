@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
-
-from jobs.kafka.client import KafkaUnavailable, admin, consumer, explained
+from jobs.kafka.client import admin, consumer, explained
 from jobs.kafka.offsets import begins, ends
+from jobs.kafka.reading import POLL_RECORDS, read_spans
 from jobs.kafka.topics import describe
 from jobs.settings import Settings
 from udfs.dead_letters import ATTEMPTS, CONNECT, REASON
 from udfs.errors import SwerveError, UsageError
 
-POLL_MS, POLL_RECORDS = 500, 2_000
-SILENT_SECONDS = 10.0
 NO_REASON = "(no reason)"
 
 
@@ -138,7 +134,8 @@ def read_letters(settings: Settings, selection: Selection) -> Iterator[Letter]:
     reader = consumer(settings, max_poll_records=POLL_RECORDS)
     try:
         with explained(settings, topic):
-            yield from (letter for letter in _read(reader, settings, topic, spans) if selection.fits(letter))
+            for records in read_spans(reader, settings, topic, spans):
+                yield from (letter for letter in map(_letter, records) if selection.fits(letter))
     finally:
         reader.close()
 
@@ -175,28 +172,6 @@ def _spans(settings: Settings, topic: str, selection: Selection) -> dict[int, tu
             if partition in wanted
         }
     return {partition: span for partition, span in spans.items() if span[0] < span[1]}
-
-
-def _read(reader: KafkaConsumer, settings: Settings, topic: str, spans: dict[int, tuple[int, int]]) -> Iterator[Letter]:
-    left = {TopicPartition(topic, partition): end for partition, (_, end) in spans.items()}
-    reader.assign(list(left))
-    for place in left:
-        reader.seek(place, spans[place.partition][0])
-    heard = time.monotonic()
-    while left:
-        polled = reader.poll(timeout_ms=POLL_MS)
-        for place, records in polled.items():
-            for record in records:
-                if record.offset < left.get(place, 0):
-                    yield _letter(record)
-        before = len(left)
-        left = {place: end for place, end in left.items() if reader.position(place) < end}
-        # A partition that is through is read no further.
-        reader.pause(*(place for place in reader.assignment() if place not in left))
-        if polled or len(left) < before:
-            heard = time.monotonic()
-        elif time.monotonic() - heard > SILENT_SECONDS:
-            raise KafkaUnavailable(f"Kafka at {settings.kafka.brokers} gives no more of topic {topic}", "is every partition online?")
 
 
 def _letter(record: Any) -> Letter:

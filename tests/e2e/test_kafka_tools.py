@@ -20,6 +20,7 @@ from jobs.cli import main
 from jobs.kafka import offsets
 from jobs.kafka.client import admin, consumer, producer
 from jobs.kafka.publish import Options, publish
+from jobs.kafka.topic_archive import archive_topic
 from jobs.kafka.topics import create, create_all, describe, retention_warning, wanted
 from jobs.settings import Settings
 from tests.e2e.topics import fresh, read_topic, settings_for
@@ -87,7 +88,7 @@ def _datums(archive: Path) -> dict[int, list[bytes]]:
     return _by_partition(found)
 
 
-def test_an_archive_is_published_whole(archive: Path, kafka: Any, registry: Any) -> None:
+def test_an_archive_is_published_whole(archive: Path, kafka: Any, registry: Any, tmp_path: Path) -> None:
     settings = settings_for(kafka.bootstrap, registry.url)
     done = publish(archive, settings, Options(settings.topics.events, partitions=2))
     store = RegistrySchemas(registry.url)
@@ -108,6 +109,16 @@ def test_an_archive_is_published_whole(archive: Path, kafka: Any, registry: Any)
     assert keys == sorted((event["user_id"], event["event_time"]) for event in events.values())
     collapsed = _decode(records, store)
     assert (collapsed.events, collapsed.dead_letters) == (EVENTS, [])
+
+    # And back into an archive, which needs no registry.
+    assert archive_topic(settings, settings.topics.events, tmp_path / "back") == EVENTS
+    assert sorted(_by_id(tmp_path / "back")) == sorted(_by_id(archive))
+    since = sorted(record.timestamp for record in records)[EVENTS // 2]
+    assert EVENTS // 2 <= archive_topic(settings, settings.topics.events, tmp_path / "since", since=since) < EVENTS
+
+
+def _by_id(archive: Path) -> list[tuple[str, int]]:
+    return [(event["event_id"], event["event_time"]) for event in read_events(archive)]
 
 
 def test_partitions_are_interleaved_by_time(archive: Path, settings: Settings) -> None:
