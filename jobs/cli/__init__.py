@@ -31,6 +31,7 @@ COMMANDS = {
     "train": "train",
     "models": "models",
     "feedback": "feedback",
+    "drift": "drift",
     "off-policy": "off_policy",
     "run": "run",
     "replay": "replay",
