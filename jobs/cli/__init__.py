@@ -32,6 +32,7 @@ COMMANDS = {
     "models": "models",
     "feedback": "feedback",
     "drift": "drift",
+    "segments": "segments",
     "off-policy": "off_policy",
     "run": "run",
     "replay": "replay",

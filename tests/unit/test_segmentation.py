@@ -86,7 +86,7 @@ def test_the_report_says_what_was_tried(found: Segmentation) -> None:
     assert sum(chosen["sizes"]) == 600
     assert min(chosen["silhouette"], chosen["stability"], chosen["agreement"]) > 0.8
     assert all(one["score"] is None or one["score"] <= chosen["score"] + 0.01 for one in candidates)
-    assert f"{len(candidates)} ways" in found.report["why"]
+    assert f"Of {len(candidates)} ways" in found.report["why"]
 
 
 def test_the_same_seed_gives_the_same_segments(found: Segmentation) -> None:

@@ -35,7 +35,7 @@ def explain(chosen: Candidate | None, candidates: Sequence[Candidate]) -> str:
     apart = "clearly" if silhouette >= 0.5 else "fairly well" if silhouette >= 0.25 else "only loosely"
     again = "nearly the same groups" if stability >= 0.9 else "much the same groups" if stability >= 0.7 else "groups that differ in part"
     text = (
-        f"{len(candidates)} ways of grouping were tried. {chosen.method} with {len(chosen.sizes)} groups came out best: the groups are "
-        f"{apart} apart (silhouette {silhouette:.2f}), and grouping other samples of shoppers gave {again} (stability {stability:.2f})."
+        f"Of {len(candidates)} ways of grouping, {chosen.method} with {len(chosen.sizes)} groups came out best: the groups are {apart} "
+        f"apart (silhouette {silhouette:.2f}), and grouping other samples of shoppers gave {again} (stability {stability:.2f})."
     )
     return text if chosen.refused is None else f"{text} No way kept to the limits of size: {chosen.refused}."
