@@ -26,7 +26,7 @@ PROPENSITIES = ("low", "average", "high")
 MARKED = 1.1
 BUYING_ABOVE, COMPARING_ABOVE = 2 / 3, 1 / 2
 BUYS_OFTEN, BUYS_RARELY = 1.25, 0.8
-DOUBT = 20
+DOUBT = 50
 """Shoppers of the shop's average that are added to a segment before its share is held against the shop's: a handful proves nothing."""
 _CARTS, _CHECKOUTS, _PURCHASES = 5, 7, 8
 Floats = NDArray[np.float64]

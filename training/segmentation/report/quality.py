@@ -7,7 +7,7 @@ from typing import Any
 
 from training.segmentation.report.charts import quality_chart
 from training.segmentation.report.sections import section
-from training.segmentation.report.svg import Markup, count, element, percent
+from training.segmentation.report.svg import Markup, count, element, percent, scrolling
 
 WORDS = {
     "silhouette": "How much nearer shoppers are to their own group than to the next one: 1 is as clear as can be, 0 is a blur.",
@@ -28,8 +28,8 @@ def choice(document: Mapping[str, Any]) -> Markup:
     parts: list[str] = [element("p", document["why"])]
     if candidates:
         if any(one["silhouette"] is not None for one in candidates):
-            parts.append(element("div", quality_chart(candidates, chosen), class_="panel"))
-        parts.append(element("div", _table(candidates, chosen), class_="panel scroll"))
+            parts.append(element("div", scrolling("Chart of all ways", quality_chart(candidates, chosen)), class_="panel"))
+        parts.append(element("div", scrolling("Table of all ways", _table(candidates, chosen)), class_="panel"))
     words = [part for word, meaning in WORDS.items() for part in (element("dt", word), element("dd", meaning))]
     return section("How the segments were chosen", "choice", *parts, element("dl", *words, class_="words"))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.segmentation.report.charts import INTENTS, bar, intent_gauge, shopper_map
-from training.segmentation.report.svg import Markup, colour, count, element, join, mark, percent, price
+from training.segmentation.report.svg import Markup, colour, count, element, join, mark, percent, price, scrolling
 
 MOVES, ONWARD = 12, 3
 """How many moves are listed, and of one segment."""
@@ -48,7 +48,7 @@ def sizes(document: Document) -> Markup:
     note = f" {count(rest)} shoppers have done too little yet to be in one." if rest else ""
     caption = element("caption", f"Of all {count(document['profiles'])}.{note}")
     table = element("table", caption, element("thead", head), element("tbody", *rows), class_="sizes")
-    return section("How many shoppers are in each", "sizes", element("div", table, class_="panel scroll"))
+    return section("How many shoppers are in each", "sizes", element("div", scrolling("Sizes", table), class_="panel"))
 
 
 def cards(document: Document) -> Markup:
@@ -78,7 +78,8 @@ def place_on_map(document: Document) -> Markup:
         "here may be well apart.",
     )
     names = element("ul", *(element("li", _named(one)) for one in document["segments"]), class_="legend")
-    return section("A map of the shoppers", "map", lead, element("div", shopper_map(drawn, document["segments"]), names, class_="panel"))
+    shown = scrolling("Map", shopper_map(drawn, document["segments"]))
+    return section("A map of the shoppers", "map", lead, element("div", shown, names, class_="panel"))
 
 
 def moves(document: Document) -> Markup:
@@ -116,11 +117,11 @@ def moves(document: Document) -> Markup:
         element("caption", f"The most frequent of {count(total)} moves."),
         element("thead", head),
         element("tbody", *rows),
-        class_="sizes",
+        class_="sizes moves",
     )
     lead = element("p", "A shopper moves when her interest does: she came for one thing, and now looks at another.")
-    whole = element("details", element("summary", "All moves as a table"), element("div", _matrix(segments, matrix), class_="scroll"))
-    return section("How shoppers move", "moves", lead, element("div", element("div", table, class_="scroll"), whole, class_="panel"))
+    whole = element("details", element("summary", "All moves as a table"), scrolling("All moves", _matrix(segments, matrix)))
+    return section("How shoppers move", "moves", lead, element("div", scrolling("Most frequent moves", table), whole, class_="panel"))
 
 
 def _card(one: Segment, document: Document) -> Markup:

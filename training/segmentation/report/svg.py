@@ -62,6 +62,19 @@ def picture(width: float, height: float, title: str, text: str, *children: str, 
     )
 
 
+def scrolling(label: str, *children: str) -> Markup:
+    """Let what is wider than a narrow screen be moved inside its frame, by keyboard as well.
+
+    Parameters
+    ----------
+    label
+        What it is, for those who do not see it.
+    *children
+        What is in it.
+    """
+    return element("div", *children, class_="scroll", role="group", aria_label=label, tabindex=0)
+
+
 def colour(segment: int) -> str:
     """Give the colour of a segment."""
     return COLOURS[segment % len(COLOURS)]
