@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +52,8 @@ class History:
         Names of categories by hash.
     rejects, denied
         Values that are no events; events without consent.
+    user_hash : u8[users]
+        `hash64` of the users, by number.
     """
 
     events: NDArray[np.void]
@@ -61,6 +63,7 @@ class History:
     categories: dict[int, str]
     rejects: int
     denied: int
+    user_hash: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
 
 
 def read_history(archive: Path, progress: Progress | None = None) -> History:
@@ -112,7 +115,7 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
     kept = kept[_in_time(events[kept], len(names))]
     events = events[kept]
     session = number_sessions(events, np.concatenate(sessions)[kept])
-    return History(events, len(names), session, items, categories, rejects, denied)
+    return History(events, len(names), session, items, categories, rejects, denied, names)
 
 
 def _learn_items(decoded: Any, events: NDArray[np.void], rows: NDArray[np.int64], items: dict[int, ItemTexts]) -> None:

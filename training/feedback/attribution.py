@@ -39,8 +39,8 @@ class Attributed:
     ----------
     places : DataFrame
         One row for each place of each list that counts as shown: `list` (number of the recommendation), `user_id`, `item_id`, `position`,
-        `score`, `reason`, `surface`, `segment`, `model`, `event_time`, and whether it was `clicked`, `assisted`, `carted`, `bought`,
-        `assisted_bought`, with the `revenue` of what was bought.
+        `score`, `reason`, `surface`, `segment`, `model`, `event_time`, `sequence`, `reasons` (what asked), and whether it was `clicked`,
+        `assisted`, `carted`, `bought`, `assisted_bought`, with the `revenue` of what was bought.
     exposed
         True: lists count that a `view_item_list` told of; False: there are none of those, and all that the job emitted count.
     counts
@@ -99,6 +99,8 @@ def _places(shown: pl.DataFrame) -> pl.DataFrame:
         "user_id",
         "surface",
         "event_time",
+        "sequence",
+        "reasons",
         segment=pl.col("segment_name"),
         model=pl.concat_str("model_name", pl.lit("/"), "model_version"),
         items=pl.col("items").list.eval(pl.element().struct.with_fields(position=pl.int_range(pl.len(), dtype=pl.Int32))),

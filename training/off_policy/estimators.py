@@ -161,14 +161,26 @@ def bootstrap(
         Of the draws.
     """
     draws = resample(terms, group, resamples=resamples, seed=seed)
-    found = {}
-    for place, (name, of_one) in enumerate(terms.items()):
-        total = of_one.below.sum()
-        value = of_one.above.sum() / total if total else np.nan
-        known = draws[:, place][np.isfinite(draws[:, place])]
-        low, high = np.quantile(known, (0.025, 0.975)) if len(known) else (np.nan, np.nan)
-        found[name] = Estimate(float(value), float(low), float(high))
-    return found
+    return {name: _estimate(_value(of_one), draws[:, place]) for place, (name, of_one) in enumerate(terms.items())}
+
+
+def contrasts(
+    terms: dict[str, Terms], base: Terms, group: NDArray[np.int64] | None = None, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, Estimate]:
+    """Give by how much values are above that of a base, with paired intervals: both are of the same draws.
+
+    Parameters
+    ----------
+    terms, group, resamples, seed
+        As for `bootstrap`.
+    base
+        Of the same rows.
+    """
+    draws = resample({"": base, **terms}, group, resamples=resamples, seed=seed)
+    return {
+        name: _estimate(_value(of_one) - _value(base), draws[:, 1 + place] - draws[:, 0])
+        for place, (name, of_one) in enumerate(terms.items())
+    }
 
 
 def resample(terms: dict[str, Terms], group: NDArray[np.int64] | None = None, *, resamples: int, seed: int) -> NDArray[np.float64]:
@@ -190,6 +202,17 @@ def resample(terms: dict[str, Terms], group: NDArray[np.int64] | None = None, *,
     with np.errstate(divide="ignore", invalid="ignore"):
         values: NDArray[np.float64] = sums[:, 0::2] / sums[:, 1::2]
     return values
+
+
+def _value(terms: Terms) -> float:
+    total = terms.below.sum()
+    return float(terms.above.sum() / total) if total else np.nan
+
+
+def _estimate(value: float, draws: NDArray[np.float64]) -> Estimate:
+    known = draws[np.isfinite(draws)]
+    low, high = np.quantile(known, (0.025, 0.975)) if len(known) else (np.nan, np.nan)
+    return Estimate(value, float(low), float(high))
 
 
 def _steps(resamples: int, rows: int) -> Iterator[int]:
