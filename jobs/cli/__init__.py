@@ -29,6 +29,7 @@ COMMANDS = {
     "topics": "topics",
     "publish": "publish",
     "train": "train",
+    "evaluate": "evaluate",
     "models": "models",
     "feedback": "feedback",
     "drift": "drift",
