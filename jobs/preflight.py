@@ -35,8 +35,9 @@ def examine(settings: Settings) -> None:
         ensure_redis(settings)
     if "path" in settings.model.model_fields_set:
         from models.bundle import Bundle
+        from models.registry import serving_folder
 
-        Bundle.open(settings.model.path).check()
+        Bundle.open(serving_folder(settings.model.path)).check()
 
 
 def require_bundle(settings: Settings) -> None:
@@ -47,13 +48,13 @@ def require_bundle(settings: Settings) -> None:
     SwerveError
         If there is none, or it is damaged.
     """
-    if not (settings.model.path / "manifest.json").exists():
-        raise SwerveError(
-            f"no model bundle at {settings.model.path}", "make one with `swerve train ARCHIVE --out DIR`, name it with --model DIR"
-        )
     from models.bundle import Bundle
+    from models.registry import serving_folder
 
-    Bundle.open(settings.model.path).check()
+    folder = serving_folder(settings.model.path)
+    if not (folder / "manifest.json").exists():
+        raise SwerveError(f"no model bundle at {folder}", "make one with `swerve train ARCHIVE --out DIR`, name it with --model DIR")
+    Bundle.open(folder).check()
 
 
 def check_folder(key: str, folder: Path) -> None:

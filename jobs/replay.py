@@ -125,8 +125,11 @@ def _run(
     caught_up: Callable[[], bool] | None = None,
 ) -> tuple[RunReport, str | None]:
     # pyflink reads the environment when it is imported.
+    from jobs.serving import pinned
     from jobs.sinks import ArchiveSinks
     from jobs.topology import build
+
+    settings = pinned(settings)
 
     run = settings.work / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}"
     run.mkdir(parents=True)

@@ -19,7 +19,7 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import udf
 
 from jobs.operators.collapse import CollapseFunction
-from jobs.operators.profiles import ProfileFunction
+from jobs.operators.profiles import ProfileFunction, follows
 from jobs.operators.rank import RankFunction
 from jobs.operators.waiting import WaitingFunction
 from jobs.pipeline import Pipeline
@@ -107,7 +107,13 @@ def build(tables: StreamTableEnvironment, source: Source, sinks: Sinks, settings
     )
     _view(tables, "profiled", profiles)
 
-    ranked = _rows(tables, "rank_and_write", RankFunction(settings), "`row`", f"profiled WHERE {where(Tag.REQUESTS)}")
+    ranked = _rows(
+        tables,
+        "rank_and_write",
+        RankFunction(settings, follow=follows(settings, source.end_time)),
+        "`row`",
+        f"profiled WHERE {where(Tag.REQUESTS)}",
+    )
     _view(tables, "ranked", ranked)
 
     tables.create_temporary_view(

@@ -78,9 +78,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Approved:
-    """A bundle that may serve, ready to: its kernels are compiled and its files have been read."""
+    """A bundle that may serve, ready to: the kernels are compiled, its files have been read."""
 
-    ranker: Ranker
+    bundle: Bundle
     trial: Trial
 
 
@@ -108,7 +108,7 @@ def approve(path: Path, terms: Terms, open_bundle: Callable[[Path], Bundle] = op
     trial = try_out(ranker)
     if why := trial.refusal(terms.max_us_per_user):
         raise BundleError(f"{path}: {why}")
-    return Approved(ranker, trial)
+    return Approved(bundle, trial)
 
 
 def try_out(ranker: Ranker) -> Trial:

@@ -39,6 +39,17 @@ def fallback_key(surface: str, segment: int | None = None, prefix: str = "") -> 
     return f"{prefix}rec:default:{surface}" if segment is None else f"{prefix}rec:default:{segment}:{surface}"
 
 
+def model_key(name: str, operator: str, instance: str, prefix: str = "") -> str:
+    """Name the key under which an instance of a job's operator says which version of a model serves there.
+
+    Examples
+    --------
+    >>> model_key("shop", "rank", "0-3f2a")
+    'models:shop:rank:0-3f2a'
+    """
+    return f"{prefix}models:{name}:{operator}:{instance}"
+
+
 def around_user(key: str) -> tuple[bytes, bytes]:
     """Split a user's key, made for the user ``"\\0"``, into what stands before and behind her id.
 

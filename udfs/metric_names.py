@@ -8,6 +8,7 @@ EVENTS, DENIED, REJECTS = "events", "events_without_consent", "rejects"
 HELD, RELEASED = "held_back", "released"
 DUPLICATES, TOO_LATE, SHIFTS, DEADLINES, REQUESTS, USERS = "duplicates", "too_late", "shifts", "deadlines", "rank_requests", "users"
 RANKED, WRITTEN, STALE, RETRIES = "ranked", "redis_written", "redis_stale", "redis_retries"
+SWAPS, REFUSALS = "model_swaps", "model_refusals"
 BATCH_EVENTS, LAG_MS = "collapse_batch_events", "lag_ms"
 
 #: Upper ends of the buckets, cumulative as in Prometheus' histograms; the last has no end.
@@ -16,7 +17,8 @@ LAG_BUCKETS = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000)
 INFINITE = "inf"
 
 COUNTERS = (
-    EVENTS, DENIED, HELD, RELEASED, DUPLICATES, TOO_LATE, SHIFTS, DEADLINES, REQUESTS, USERS, WRITTEN, STALE, RETRIES,
+    EVENTS, DENIED, HELD, RELEASED, DUPLICATES, TOO_LATE, SHIFTS, DEADLINES, REQUESTS, USERS, WRITTEN, STALE, RETRIES, SWAPS,
+    REFUSALS,
 )  # fmt: skip
 """Plain counters."""
 LABELLED = {REJECTS: ("reason",), RANKED: ("model", "model_version")}

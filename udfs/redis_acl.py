@@ -9,7 +9,7 @@ from typing import NamedTuple
 from udfs.errors import UsageError
 from udfs.redis_scan import escape_glob
 
-OURS = ("profile:*", "rec:*")
+OURS = ("profile:*", "rec:*", "models:*")
 # What every client may: AUTH, HELLO, PING, SELECT, and what CLIENT tells of itself.
 _CONNECT = ("+@connection", "-@admin", "-@dangerous")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -38,7 +38,7 @@ ROLES = {
     "job": Role("writes, under its own prefix", OURS, ("+script|load", "+evalsha", "+getrange", "+set")),
     "reader": Role("reads recommendations, nothing else", ("rec:*",), ("+get", "+mget")),
     "tools": Role(
-        "swerve show, explain, diff and promote",
+        "swerve show, explain, diff, promote, models and status",
         OURS,
         ("+get", "+mget", "+ttl", "+scan", "+exists", "+del", "+script|load", "+script|exists", "+evalsha", "+getrange", "+set"),
     ),

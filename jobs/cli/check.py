@@ -152,9 +152,11 @@ def _model(path: Path) -> str:
     if not path.exists():
         return f"none at {path} yet: `swerve train` makes one"
     from models.bundle import Bundle
+    from models.registry import serving_folder
 
-    bundle = Bundle.open(path)
-    return f"{bundle.name} {bundle.version} at {path}"
+    folder = serving_folder(path)
+    bundle = Bundle.open(folder)
+    return f"{bundle.name} {bundle.version} at {folder}"
 
 
 def _render(document: Mapping[str, Any]) -> str:

@@ -63,6 +63,7 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
     SwerveError
         If Redis does not answer or holds no profile of hers, or the bundle cannot be read.
     """
+    from jobs.serving import bundle_that_ranked
     from models.bundle import Bundle
     from udfs.describe import describe_profile, describe_segment, describe_shift, describe_windows
     from udfs.explanation import compare_value, explain_ranking
@@ -75,7 +76,7 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
         profiles = unpack_profiles([packed])
     except ProfileError as error:
         raise SwerveError(f"the profile of {user} cannot be read: {error}") from None
-    bundle = Bundle.open(settings.model.path)
+    bundle = Bundle.open(bundle_that_ranked(settings, _version_of(stored)))
     choose_anew(profiles, bundle.segments)
     ranker = Ranker(bundle, settings.rank.candidates, settings.rank.top, (surface,))
     return {
@@ -88,6 +89,16 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
         "ranking": explain_ranking(ranker, user.encode(), profiles),
         "value": compare_value(ranker, user.encode(), profiles, stored) if stored is not None else None,
     }
+
+
+def _version_of(stored: bytes | None) -> str | None:
+    """Give the version of the bundle that made a value; none where that cannot be read."""
+    import orjson
+
+    try:
+        return str(orjson.loads(stored or b"")["model"]["version"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _read(settings: Settings, user: str, surface: str) -> tuple[bytes, bytes | None]:

@@ -66,6 +66,10 @@ def _model(model: Mapping[str, Any]) -> Iterator[str]:
         yield f"{model['name']}: version {model['current']} serves{since}{by}{note}"
     else:
         yield f"{model['name']}: no version serves"
+    if "serving" in model:
+        from udfs.model_status import in_words
+
+        yield f"  in the job: {in_words(model['serving']) if model['serving'] else 'no job says that it follows this model'}"
     if model["problem"]:
         yield f"  {model['problem']}"
     rows: list[tuple[str, ...]] = [("", "version", "made", "trained from", "until", *METRICS, "bytes", "")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.cli.options import Config, Json, Set, settings_from
+from jobs.cli.options import Config, Json, Redis, Set, settings_from
 from jobs.cli.output import emit, progress
 from jobs.settings import Settings
 
@@ -30,14 +30,18 @@ Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for whoe
 def list_models(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model.")] = None,
     models: Models = None,
+    redis: Redis = None,
     config: Config = None,
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """List the versions of every model: date, training window, quality, size, which one serves, which are damaged and why."""
+    """List the versions of every model: date, training window, quality, size, which one serves, which are damaged and why.
+
+    With the address of a Redis, also what the jobs that write there really serve, and what they refuse.
+    """
     from models.registry import find_model, models_in
 
-    settings = settings_from(config, overrides, model__registry=models)
+    settings = settings_from(config, overrides, model__registry=models, redis__url=redis)
     registry = settings.model.registry
     chosen = [find_model(registry, name)] if name is not None else models_in(registry)
     with progress("reading the bundles") as advance:
@@ -45,6 +49,11 @@ def list_models(
         for number, model in enumerate(chosen, start=1):
             found.append(_listed(model))
             advance(number, len(chosen))
+    if settings.redis.url is not None:
+        from jobs.serving import serving_by_model
+
+        serving = serving_by_model(settings)
+        found = [{**model, "serving": serving.get(model["name"])} for model in found]
     emit({"registry": str(registry), "models": found}, json, _render_list)
 
 

@@ -116,7 +116,10 @@ def run(archive: Path, settings: Settings) -> dict[str, Any]:
 
 def with_model(settings: Settings, archive: Path) -> Settings:
     """Take the bundle of the settings; where there is none, train one from the archive, once."""
-    if (settings.model.path / "manifest.json").exists() or "path" in settings.model.model_fields_set:
+    from models.registry import is_model
+
+    path = settings.model.path
+    if (path / "manifest.json").exists() or is_model(path) or "path" in settings.model.model_fields_set:
         return settings
     from training.train import train
 

@@ -104,6 +104,11 @@ def _lines(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("lag", lag["error"] or f"{_number(lag['records'])} records for group {lag['group']}"),
     ]
+    from udfs.model_status import in_words
+
+    lines += [(f"model {name}", in_words(model)) for name, model in document["models"]["serving"].items()]
+    if document["models"]["error"]:
+        lines.append(("models", document["models"]["error"]))
     if checkpoints["restored_from"]:
         lines.append(("restored from", checkpoints["restored_from"]))
     return lines

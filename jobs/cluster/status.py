@@ -11,6 +11,7 @@ from jobs.causes import root_cause
 from jobs.cluster.model import Checkpoints, Detail, Vertex
 from jobs.cluster.rest import FlinkRest
 from jobs.settings import Settings
+from jobs.settings.model import MASK
 from udfs.errors import SwerveError
 
 BUSY, WAITING = "busyTimeMsPerSecond", "backPressuredTimeMsPerSecond"
@@ -38,7 +39,7 @@ def job_status(cluster: FlinkRest, job_id: str, settings: Settings) -> dict[str,
     detail = cluster.job(job_id)
     job, now = detail.job, time.time() * 1000
     metrics = cluster.job_metrics(job_id, ("numRestarts", "uptime"))
-    failures = cluster.failures(job_id)
+    failures, parameters = cluster.failures(job_id), cluster.parameters(job_id)
     return {
         "job": {"id": job.id, "name": job.name, "state": job.state, "started": iso(job.started), "ended": iso(job.ended)},
         "uptime_seconds": _seconds(metrics.get("uptime")),
@@ -48,7 +49,8 @@ def job_status(cluster: FlinkRest, job_id: str, settings: Settings) -> dict[str,
         "watermark": _watermark(cluster, detail, now),
         "checkpoints": _checkpoints(cluster.checkpoints(job_id), now),
         "tasks": [_task(cluster, job_id, vertex) for vertex in detail.vertices],
-        "lag": lag(with_parameters(settings, cluster.parameters(job_id))),
+        "lag": lag(with_parameters(settings, parameters)),
+        "models": models(with_parameters(settings, parameters)),
     }
 
 
@@ -76,12 +78,24 @@ def lag(settings: Settings) -> dict[str, Any]:
     return {**document, "records": sum(one.records for one in found.values()), "partitions": partitions}
 
 
+def models(settings: Settings) -> dict[str, Any]:
+    """Ask Redis which versions of its models the job serves; where it does not answer, that is told, not raised."""
+    if settings.redis.url is None:
+        return {"serving": {}, "error": None}
+    from jobs.serving import serving_by_model
+
+    try:
+        return {"serving": serving_by_model(settings), "error": None}
+    except SwerveError as error:
+        return {"serving": {}, "error": str(error)}
+
+
 def with_parameters(settings: Settings, parameters: dict[str, str]) -> Settings:
-    """Take brokers, topic and group from the job where the settings say nothing."""
+    """Take brokers, topic, group and Redis from the job where the settings say nothing, but for an address whose password is masked."""
     values = {}
-    for section, name in (("kafka", "brokers"), ("kafka", "group"), ("topics", "events")):
+    for section, name in (("kafka", "brokers"), ("kafka", "group"), ("topics", "events"), ("redis", "url"), ("redis", "prefix")):
         key = f"{section}.{name}"
-        if name not in getattr(settings, section).model_fields_set and key in parameters:
+        if name not in getattr(settings, section).model_fields_set and key in parameters and MASK not in parameters[key]:
             values[key] = parameters[key]
     return settings.with_values(values)
 

@@ -14,6 +14,7 @@ from pyflink.datastream import ProcessFunction, RuntimeContext
 from udfs import metric_names as names
 
 OF_COLLAPSE = {"events": names.EVENTS, "denied": names.DENIED, "waiting": names.HELD, "released": names.RELEASED}
+OF_MODELS = {"model_swaps": names.SWAPS, "model_refusals": names.REFUSALS}
 OF_PROFILES = {
     "duplicates": names.DUPLICATES,
     "too_late": names.TOO_LATE,
@@ -21,8 +22,9 @@ OF_PROFILES = {
     "deadlines": names.DEADLINES,
     "requests": names.REQUESTS,
     "new_users": names.USERS,
+    **OF_MODELS,
 }
-OF_RANK = {"written": names.WRITTEN, "stale": names.STALE, "retries": names.RETRIES}
+OF_RANK = {"written": names.WRITTEN, "stale": names.STALE, "retries": names.RETRIES, **OF_MODELS}
 STAGES = {"collapse": OF_COLLAPSE, "profiles": OF_PROFILES, "rank": OF_RANK}
 
 

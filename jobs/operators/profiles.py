@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from jobs.settings import Settings
-    from udfs.update import Applied
+    from models.bundle import Bundle
+    from udfs.update import Applied, Updater
 
 SLOT_MS = 10_000
 END_OF_TIME = 2**63 - 1
@@ -35,6 +36,16 @@ EVENT = 1
 SEPARATOR = b"\xff"  # never occurs in UTF-8
 
 
+def holds_back(settings: Settings, end_time: int | None) -> bool:
+    """Tell whether a job ranks only a user's last request of a run: what computes history does."""
+    return settings.rank.hold_back if settings.rank.hold_back is not None else end_time is not None
+
+
+def follows(settings: Settings, end_time: int | None) -> bool:
+    """Tell whether a job takes other versions of its model: history is computed under one."""
+    return end_time is None and not holds_back(settings, end_time)
+
+
 class ProfileFunction(KeyedProcessFunction):
     """Keyed by bucket, in thread mode: state is read and written without leaving the process."""
 
@@ -42,7 +53,8 @@ class ProfileFunction(KeyedProcessFunction):
         self._settings = settings
         self._end_time = END_OF_TIME if end_time is None else end_time
         self._asks_always = settings.rank.on == "every_event"
-        self._hold_back = settings.rank.hold_back if settings.rank.hold_back is not None else end_time is not None
+        self._hold_back = holds_back(settings, end_time)
+        self._follow = follows(settings, end_time)
 
     @staticmethod
     def bucket(value: Row) -> int:
@@ -52,8 +64,7 @@ class ProfileFunction(KeyedProcessFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
         """Open state and compile the kernel."""
         from jobs.operators.profile_cache import ProfileCache
-        from models.bundle import Bundle
-        from udfs.update import Updater
+        from jobs.serving import source_of
 
         def state(name: str, key: Any) -> Any:
             return runtime_context.get_map_state(MapStateDescriptor(name, key, Types.PICKLED_BYTE_ARRAY()))
@@ -66,15 +77,27 @@ class ProfileFunction(KeyedProcessFunction):
         self._fired = runtime_context.get_state(ValueStateDescriptor("fired_until", Types.LONG()))
         self._fired_until: dict[int, int] = {}
         self._cache = ProfileCache(self._profiles, self._settings.state.cache_profiles)
-        self._bundle = Bundle.open(self._settings.model.path)
-        self._updater = Updater(self._bundle.segments, self._settings.rank.on, self._settings.rank.every)
+        self._models = source_of(self._settings, "profiles", self._prepare, follow=self._follow)
+        self._updater, self._version = self._models.begin()
         self._updater.warm_up()
+
+    def close(self) -> None:
+        """Follow the model no more."""
+        self._models.close()
+
+    def _prepare(self, bundle: Bundle) -> tuple[Updater, str]:
+        from udfs.update import Updater
+
+        return Updater(bundle.segments, self._settings.rank.on, self._settings.rank.every), bundle.version
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Apply a payload."""
         from udfs.events import unpack_payload
 
         started = time.time_ns()
+        taken = self._models.take()
+        if taken is not None:
+            self._updater, self._version = taken
         payload = unpack_payload(memoryview(value[0])[1:])
         self._check_buckets(payload.bucket, ctx)
         users = payload.users
@@ -101,6 +124,8 @@ class ProfileFunction(KeyedProcessFunction):
                 at_ns=started,
                 kernel_ns=kernel - read,
                 state_ns=read - started + written - kernel,
+                model_swaps=int(taken is not None),
+                model_refusals=self._models.refusals(),
                 busy_ns=time.time_ns() - started,
             )
         )
@@ -196,7 +221,7 @@ class ProfileFunction(KeyedProcessFunction):
             elif not self._asks_always:
                 self._hold(asking, applied)
         if len(applied.changes):
-            yield Row(row(Tag.SEGMENTS, pack_changes(users, applied.changes, self._bundle.version)))
+            yield Row(row(Tag.SEGMENTS, pack_changes(users, applied.changes, self._version)))
 
     def _hold(self, users: list[bytes], applied: Applied) -> None:
         from udfs.requests import pack_requests

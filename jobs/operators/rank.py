@@ -18,13 +18,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jobs.settings import Settings
+    from models.bundle import Bundle
+    from udfs.rank import Ranker
 
 
 class RankFunction(ScalarFunction):
-    """Pandas UDF; row 0 of a call's result holds the rows of the whole batch, the others none."""
+    """Pandas UDF; row 0 of a call's result holds the rows of the whole batch, the others none.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    Parameters
+    ----------
+    settings
+        The effective settings.
+    follow
+        Take other versions of the model as its pointer moves.
+    """
+
+    def __init__(self, settings: Settings, *, follow: bool = False) -> None:
+        self._settings, self._follow = settings, follow
 
     def is_deterministic(self) -> bool:
         """Tell the planner to evaluate once."""
@@ -33,23 +43,43 @@ class RankFunction(ScalarFunction):
     def open(self, function_context: FunctionContext) -> None:
         """Load the bundle, connect to Redis, write the fall-backs."""
         restore_print()
-        from models.bundle import Bundle
-        from udfs.rank import Ranker
+        from jobs.serving import source_of
         from udfs.redis_writes import RedisWriter, Target
 
         rank, to = self._settings.rank, self._settings.redis
-        self._ranker = Ranker(Bundle.open(self._settings.model.path), rank.candidates, rank.top, rank.surfaces)
         if to.url is None:
             raise ValueError("redis.url is not set")
+        self._models = source_of(self._settings, "rank", self._prepare, follow=self._follow)
+        self._ranker, self._fallbacks = self._models.begin()
         password = to.password.get_secret_value() if to.password else None
         target = Target(to.url, password, to.prefix, to.ttl_seconds, to.keep_profile, rank.surfaces)
-        self._writer = RedisWriter(target, self._ranker.fallbacks())
+        self._writer = RedisWriter(target, self._fallbacks)
         self._writer.open()
-        self._ranker.warm_up()
 
     def close(self) -> None:
         """Disconnect."""
+        self._models.close()
         self._writer.close()
+
+    def _prepare(self, bundle: Bundle) -> tuple[Ranker, dict[str, bytes]]:
+        from udfs.rank import Ranker
+
+        rank = self._settings.rank
+        ranker = Ranker(bundle, rank.candidates, rank.top, rank.surfaces)
+        ranker.warm_up()
+        return ranker, ranker.fallbacks()
+
+    def _swap(self) -> int:
+        """Take another version if one is ready; gives how many were taken. Called between two batches: none is ranked with two of them."""
+        taken = self._models.take()
+        if taken is None:
+            return 0
+        from udfs.fallbacks import replacing
+
+        self._ranker, fallbacks = taken
+        self._fallbacks = replacing(self._fallbacks, fallbacks)
+        self._writer.set_fallbacks(self._fallbacks)
+        return 1
 
     def eval(self, requests: pd.Series[Any]) -> pd.Series[Any]:
         """Rank and write one batch."""
@@ -63,6 +93,7 @@ class RankFunction(ScalarFunction):
         from udfs.versions import settle
 
         started = time.time_ns()
+        swaps = self._swap()
         asked = unpack_requests([memoryview(blob)[1:] for blob in requests])
         users, reasons, profiles = latest_of_each_user(*asked) if self._settings.rank.latest_only else asked
         versions, reasons = settle(profiles, reasons)
@@ -82,6 +113,8 @@ class RankFunction(ScalarFunction):
             "retries": written.retries,
             "model": self._ranker.bundle.name,
             "model_version": self._ranker.bundle.version,
+            "model_swaps": swaps,
+            "model_refusals": self._models.refusals(),
             "lag_le": np.searchsorted(np.sort(lags), LAG_BUCKETS, "right").tolist(),
             "lag_sum": int(lags.sum()),
             "unpack_ns": unpacked - started,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import fastavro
 import orjson
 import pytest
 import redis
@@ -14,17 +17,20 @@ import redis
 from jobs.dev.kafka import KafkaServer
 from jobs.dev.registry import RegistryServer
 from jobs.embedded.redis_server import RedisServer, start_redis
+from models.registry import Model
 from tests.e2e.commands import PATIENCE, until
 from tests.e2e.events import datum, framing, send
 from tests.e2e.live_job import Job, agree
 from tests.e2e.topics import read_topic
 from tests.oracle.run import run as run_oracle
+from tests.unit.registries import damage, point_by_hand, reverse_segments
 from training.simulator import simulate
 from training.train import train
 from udfs.archive import ArchiveWriter, files_of, read_records
 from udfs.container import read_header
 from udfs.dead_letters import ATTEMPTS, REASON
 from udfs.framing import SCHEMA_HEADER
+from udfs.model_status import read_serving, summarise
 from udfs.redis_reads import read_value
 from udfs.registry import RegistrySchemas
 from udfs.schemas import load
@@ -38,6 +44,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("live")
     simulate(folder / "shop", EVENTS, 200, 300, seed=7, late_seconds=30, duplicates=0.05, poison=0.02, partitions=PARTITIONS)
     train(folder / "shop", folder / "bundle" / "1")
+    model = Model(folder / "bundle")
+    reverse_segments(model.add(folder / "bundle" / "1", "2"))
+    damage(model.add(folder / "bundle" / "1", "3"))
+    model.promote("1", lambda _: None)
     return folder
 
 
@@ -49,9 +59,9 @@ def job_of(folder: Path, kafka: KafkaServer, registry: RegistryServer, store: Re
 
 @pytest.fixture(scope="module")
 def job(folder: Path, kafka: KafkaServer, registry: RegistryServer) -> Iterator[Job]:
-    """A live job over four partitions; a record is late after two seconds."""
+    """A live job over four partitions that follows the pointer of a model; a record is late after two seconds."""
     store = start_redis(folder / "redis")
-    one = job_of(folder, kafka, registry, store, **{"time.lateness_ms": 2_000})
+    one = job_of(folder, kafka, registry, store, **{"time.lateness_ms": 2_000, "model.path": folder / "bundle", "parallelism": 2})
     one.swerve.run("topics", "--partitions", 4)
     one.start()
     yield one
@@ -116,6 +126,63 @@ def test_a_dead_letter_goes_back_and_counts_its_tries(job: Job, schema_id: int) 
     job.swerve.run("dlq", "replay", "--reason", "truncated", "--yes")
     again = until("it comes back", lambda: (letters := read_topic(job.settings, topic, 2))[1:] and letters[1])
     assert (again.key, again.value, again.timestamp, dict(again.headers)[ATTEMPTS]) == (key.encode(), value, at, b"1")
+
+
+def test_a_new_model_serves_within_seconds_and_a_bad_one_never(job: Job, schema_id: int, folder: Path) -> None:
+    """Events flow all the time, the process stays the same, and both subtasks end with the same version."""
+    users, process, model = ["gil", "hal", "ina", "jo", "kim", "lea"], job.process, Model(folder / "bundle")
+    assert process is not None
+    seen: dict[str, list[str]] = {user: [] for user in users}
+
+    def events_of(user: str) -> int:
+        profile = job.profile(user)
+        return 0 if profile is None else int(profile["n_events"])
+
+    def serves(version: str) -> bool:
+        """Send an event of each, and look whether that version made all that is written."""
+        before = {user: events_of(user) for user in users}
+        send(job.settings, *((user, framing(schema_id) + datum(user), {}) for user in users))
+        until("the events in Redis", lambda: all(events_of(user) > before[user] for user in users))
+        for user in users:
+            seen[user].append(orjson.loads(read_value(job.client, user) or b"{}")["model"]["version"])
+        return all(versions[-1] == version for versions in seen.values())
+
+    def said() -> dict[str, Any]:
+        model: dict[str, Any] = summarise(read_serving(job.client))["bundle"]
+        return model
+
+    def everywhere(version: str) -> dict[str, Any]:
+        return {name: {"instances": 2, "versions": {version: 2}} for name in ("rank", "profiles")}
+
+    def moved_by(version: str) -> set[str]:
+        """Who is in another segment because of that version."""
+        letters = read_topic(job.settings, job.settings.topics.segments)
+        changes: list[Any] = [fastavro.schemaless_reader(io.BytesIO(letter.value[5:]), schema, None) for letter in letters]
+        return {change["user_id"] for change in changes if (change["cause"], change["model_version"]) == ("model", version)}
+
+    schema = fastavro.parse_schema(load("segment_change"))
+    assert all(serves("1") for _ in range(5)), "and she is in a segment of the model after five events"
+    job.swerve.run("models", "promote", "bundle/2", "--models", folder)
+    until("version 2 everywhere", lambda: serves("2"))
+    assert all(versions == sorted(versions) for versions in seen.values()), "nobody gets the old one after the new one"
+    until("all say so", lambda: said()["operators"] == everywhere("2"))
+    fallback: Any = job.client.get("rec:default:home")
+    assert orjson.loads(fallback)["model"]["version"] == "2"
+    assert serves("2"), "and with this event, the segments are chosen anew"
+    until("that is told", lambda: moved_by("2") == set(users))
+
+    point_by_hand(model, "3", previous=["2", "1"])
+    ((reason,),) = until("version 3 is refused", lambda: said()["refused"]).values()
+    assert "popularity.npy is not the file" in reason
+    assert serves("2")
+    assert said()["operators"] == everywhere("2")
+    job.swerve.run("models", "rollback", "bundle", "--models", folder)
+    until("nothing is refused any more", lambda: not said()["refused"])
+    assert said()["operators"] == everywhere("2")
+    job.swerve.run("models", "rollback", "bundle", "--models", folder)
+    until("version 1 everywhere", lambda: serves("1"))
+    until("all say so", lambda: said()["operators"] == everywhere("1"))
+    assert process.poll() is None
 
 
 def test_a_stop_is_a_savepoint_and_the_next_run_goes_on(job: Job, schema_id: int) -> None:

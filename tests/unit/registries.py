@@ -76,3 +76,18 @@ def root_of_the_price_gap() -> tuple[bytes, tuple[str, ...]]:
     helper.set_model_props(made, {"swerve.features": json.dumps(["price_gap"])})
     data: bytes = made.SerializeToString()
     return data, ("price_gap",)
+
+
+def reverse_segments(path: Path) -> None:
+    """Give the segments of a bundle other numbers, and nothing else."""
+    manifest = json.loads((path / "manifest.json").read_text())
+    count = len(manifest["segments"])
+    manifest["segments"].reverse()
+    for name in ("centroids", "segment_items"):
+        file = path / f"{name}.npy"
+        table = np.load(file)
+        table[:count] = table[:count][::-1].copy()
+        file.unlink()
+        np.save(file, table)
+        manifest["checksums"][file.name] = checksum_of(file)
+    (path / "manifest.json").write_text(json.dumps(manifest))

@@ -23,6 +23,8 @@ from tests.unit.bundles import make_bundle, make_profiles, make_segments, make_t
 from tests.unit.kernel import KernelRun, model_of
 from tests.unit.test_oracle_profiles import TRAIL, assert_same
 from udfs import rank
+from udfs.fallbacks import replacing
+from udfs.keys import fallback_key
 from udfs.profile import PROFILE
 from udfs.segments import COLD_START, SegmentModel, choose_anew, mark_of, no_segments
 from udfs.update import Updater
@@ -201,6 +203,20 @@ def test_a_mark_is_of_categories_and_centroids() -> None:
     ]
     assert 0 not in (marks := {mark_of(model), *map(mark_of, others)})
     assert len(marks) == 4
+
+
+def test_a_page_that_asks_for_a_segment_of_the_old_model_gets_what_everybody_gets(tmp_path: Path) -> None:
+    surfaces = ("home", "cart")
+    old, new = (
+        rank.Ranker(make_bundle(tmp_path / str(segments), make_tables(segments=segments), segments=segments), 20, 5, surfaces).fallbacks()
+        for segments in (3, 2)
+    )
+    both = replacing(old, new)
+    assert set(both) == set(old)
+    assert {key: both[key] for key in new} == new
+    for surface in surfaces:
+        assert both[fallback_key(surface, 2)] == new[fallback_key(surface)]
+    assert replacing(both, old) == old
 
 
 def test_an_updater_of_another_model_is_as_quick_to_make_as_it_is_small() -> None:
