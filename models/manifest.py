@@ -10,7 +10,7 @@ from typing import Any
 from udfs.tables import BundleError
 
 MANIFEST, RANKER = "manifest.json", "ranker.onnx"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def write_bundle(
     ranker: bytes,
     tables: RankTables,
     segments: SegmentModel,
-    measure: Callable[[Bundle], dict[str, Any]] | None = None,
+    documents: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Write a bundle beside its place, check it, and move it there; a bundle that was there before is replaced.
 
@@ -50,8 +51,8 @@ def write_bundle(
         The ONNX file.
     tables, segments
         Tables of items; centroids.
-    measure
-        Measures the bundle before it is moved; gives the metrics of the manifest.
+    documents
+        What else is told of it, for people: a JSON file each.
 
     Returns
     -------
@@ -77,16 +78,15 @@ def write_bundle(
         for name in TABLES:
             np.save(draft / f"{name}.npy", arrays[name], allow_pickle=False)
         (draft / RANKER).write_bytes(ranker)
+        for name, document in (documents or {}).items():
+            (draft / f"{name}.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         filled = replace(
             manifest,
             tables={name: {"dtype": array.dtype.str[1:], "shape": list(array.shape)} for name, array in arrays.items()},
             checksums={path.name: checksum_of(path) for path in sorted(draft.iterdir())},
         )
         (draft / MANIFEST).write_text(filled.as_json(), encoding="utf-8")
-        bundle = Bundle.open(draft)
-        bundle.check()
-        if measure:
-            (draft / MANIFEST).write_text(replace(filled, metrics=measure(bundle)).as_json(), encoding="utf-8")
+        Bundle.open(draft).check()
         _move(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

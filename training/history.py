@@ -22,7 +22,7 @@ from udfs.windows import LONG_PANE_MS
 
 CHUNK_EVENTS = 50_000
 FUTURE_MS = 60_000
-TEXTS = ("item_id", "item_category", "item_category2", "item_brand")
+TEXTS = ("item_id", "item_category", "item_category2", "item_brand", "item_name")
 
 Progress = Callable[[int, int], None]
 
@@ -34,6 +34,7 @@ class ItemTexts(NamedTuple):
     category: str
     subcategory: str
     brand: str
+    title: str
 
 
 @dataclass

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ class Items:
     in_stock : bool[I]
     created_at : i8[I]
         In ms; 0: not known.
+    titles
+        Empty: not known.
     """
 
     ids: list[str]
@@ -46,6 +49,13 @@ class Items:
     price: NDArray[np.float64]
     in_stock: NDArray[np.bool_]
     created_at: NDArray[np.int64]
+    titles: list[str]
+
+    def ordered(self, order: NDArray[np.int64]) -> Items:
+        """Give the items in another order."""
+        names = ("hash", "category", "subcategory", "brand", "price", "in_stock", "created_at")
+        columns: dict[str, Any] = {name: getattr(self, name)[order] for name in names}
+        return Items([self.ids[i] for i in order.tolist()], **columns, titles=[self.titles[i] for i in order.tolist()])
 
 
 def collect_items(archive: Path, history: History) -> tuple[Items, dict[int, str]]:
@@ -80,6 +90,7 @@ def collect_items(archive: Path, history: History) -> tuple[Items, dict[int, str
                 "item_category": texts.category,
                 "item_category2": texts.subcategory,
                 "item_brand": texts.brand,
+                "title": texts.title,
                 "price": str(prices.get(item, 0.0)),
             }
         )
@@ -97,6 +108,7 @@ def collect_items(archive: Path, history: History) -> tuple[Items, dict[int, str
         price=np.array([_number(row.get("price")) for row in rows]),
         in_stock=np.array([(row.get("in_stock") or "true").strip().lower() not in ("false", "0", "no") for row in rows], np.bool_),
         created_at=np.array([int(_number(row.get("created_at"))) for row in rows], np.int64),
+        titles=[row.get("title") or "" for row in rows],
     )
     names = {**history.categories, **dict(zip(hashes.tolist(), categories, strict=True))}
     return items, {category: name for category, name in names.items() if category}

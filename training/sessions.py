@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.interactions import find_visits
-from udfs.events import GOES_TO_RING
+from udfs.events import GOES_TO_RING, KIND
 
 
 class Sessions(NamedTuple):
     """S sessions with m clicks in all: those of session s are `ends[s - 1]` (0 for the first) to `ends[s]`, in log order.
 
-    A click is an event that goes to a profile's item ring: a view, a selection, a cart, a wish, a purchase of an item.
+    What a click is, `clicks` says.
 
     Attributes
     ----------
@@ -76,6 +76,25 @@ def number_sessions(events: NDArray[np.void], ids: NDArray[np.uint64]) -> NDArra
     return session
 
 
+def clicks(events: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which events are clicks: views of an item; in a log without views, whatever goes to a profile's item ring.
+
+    What else is done to an item (it was selected in a list, put into the cart, bought) mostly repeats the view before it, and would be
+    counted as a second click on the same item.
+
+    Parameters
+    ----------
+    events : EVENT[n]
+
+    Returns
+    -------
+    bool[n]
+    """
+    views: NDArray[np.bool_] = (events["kind"] == KIND["view_item"]) & (events["item"] != 0)
+    anything: NDArray[np.bool_] = GOES_TO_RING[events["kind"]] & (events["item"] != 0)
+    return views if views.any() else anything
+
+
 def item_sessions(events: NDArray[np.void], session: NDArray[np.int64], items: NDArray[np.uint64], least: int = 1) -> Sessions:
     """Give sessions as item sequences.
 
@@ -90,7 +109,7 @@ def item_sessions(events: NDArray[np.void], session: NDArray[np.int64], items: N
     least
         Clicks that a session must have.
     """
-    rows = np.flatnonzero(GOES_TO_RING[events["kind"]] & (events["item"] != 0))
+    rows = np.flatnonzero(clicks(events))
     rows = rows[np.argsort(session[rows], kind="stable")]
     _, of, lengths = np.unique(session[rows], return_inverse=True, return_counts=True)
     rows, lengths = rows[lengths[of] >= least], lengths[lengths >= least]
@@ -120,3 +139,38 @@ def item_numbers(wanted: NDArray[np.uint64], items: NDArray[np.uint64]) -> NDArr
     order = np.argsort(items)
     at = order[np.minimum(np.searchsorted(items, wanted, sorter=order), len(items) - 1)]
     return np.where(items[at] == wanted, at, -1).astype(np.int32)
+
+
+class NextClicks(NamedTuple):
+    """Clicks that another one follows in their session.
+
+    Attributes
+    ----------
+    row : i8[n]
+        Row of the click in the history.
+    item : u8[n]
+        Hash of the next click's item.
+    begun : i8[n]
+        Least event time of the session, in ms.
+    """
+
+    row: NDArray[np.int64]
+    item: NDArray[np.uint64]
+    begun: NDArray[np.int64]
+
+
+def next_clicks(events: NDArray[np.void], sessions: Sessions) -> NextClicks:
+    """Find what each click is followed by.
+
+    Parameters
+    ----------
+    events : EVENT[n]
+        The history.
+    sessions
+        Its sessions.
+    """
+    followed = np.ones(len(sessions.rows), np.bool_)
+    followed[sessions.ends - 1] = False
+    at = np.flatnonzero(followed)
+    begun = np.repeat(sessions.first_time, sessions.lengths)
+    return NextClicks(sessions.rows[at], events["item"][sessions.rows[at + 1]], begun[at])

@@ -7,15 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.interactions import WEIGHTS, Visits
+from training.content import content_similarity
+from training.embeddings import embed_items
+from training.interactions import WEIGHTS
+from training.item_to_item import association_rules, merge_methods, nearest_vectors, sequential_rules
 from training.items import Items
-from training.neighbours import find_neighbours
+from training.retrieval import Retrieval
+from training.session_index import SessionIndex, index_sessions
+from training.sessions import Sessions, item_numbers
 from udfs.events import KIND
 from udfs.segments import COLD_START
 from udfs.tables import COLD_SEGMENTS, RankTables
 from udfs.writing import spans
 
-NEIGHBOURS, LISTED, LISTED_OF_CATEGORY, POPULAR, SHORT_LIST = 20, 100, 60, 1000, 100
+LISTED, LISTED_OF_CATEGORY, POPULAR, SHORT_LIST = 100, 60, 1000, 100
 RECENT_SHARE = 0.1
 FEW, LEAST_RECENT = 8, 3
 Floats = NDArray[np.float64]
@@ -23,8 +28,15 @@ Numbers = NDArray[np.int64]
 
 
 def build_tables(
-    items: Items, events: NDArray[np.void], visits: Visits, segment: NDArray[np.int32], segments: int, until: int
-) -> RankTables:
+    items: Items,
+    events: NDArray[np.void],
+    sessions: Sessions,
+    segment: NDArray[np.int32],
+    segments: int,
+    until: int,
+    seed: int,
+    retrieval: Retrieval | None = None,
+) -> tuple[RankTables, SessionIndex]:
     """Build the tables from what happened before a time.
 
     Parameters
@@ -33,18 +45,23 @@ def build_tables(
         All items that shall be known.
     events : EVENT[n]
         History in log order.
-    visits
-        Its visits.
+    sessions
+        Its sessions.
     segment : i4[n]
         The user's segment after each event.
     segments
         Number of centroids.
     until
         Events from this time on are not looked at, in ms.
+    seed
+        Of the embeddings.
+    retrieval
+        How candidates are found; None: the usual way.
     """
+    retrieval = retrieval or Retrieval()
     before = events["event_time"] < until
     item, order = _popular_first(items, events, before)
-    items = _reordered(items, order)
+    items = items.ordered(order)
     count = len(order)
     weight = np.where(item >= 0, WEIGHTS[events["kind"]], 0.0)
     rows = np.flatnonzero(before & (weight > 0))
@@ -59,9 +76,12 @@ def build_tables(
     risen = (recent - expected) / np.sqrt(expected + LEAST_RECENT)
     categories, category_row = np.unique(items.category, return_inverse=True)
     known = categories != 0
-    near, similarity = _neighbours(item, weight, before, visits, count)
+    index = index_sessions(_before(sessions, events, items, until), count)
+    vectors = embed_items(index, count, seed)
+    methods = [association_rules(index, count), sequential_rules(index, count), content_similarity(items)]
+    neighbours, similarity = merge_methods(methods, nearest_vectors(vectors), np.array(retrieval.blend[1:]))
     item_ids, item_id_ends = spans([text.encode() for text in items.ids])
-    return RankTables(
+    tables = RankTables(
         item_ids=item_ids,
         item_id_ends=item_id_ends,
         item_hash=items.hash,
@@ -75,8 +95,18 @@ def build_tables(
         trend=trend.astype(np.float32),
         conversion=_conversion(item, events, before, count).astype(np.float32),
         is_new=is_new.astype(np.float32),
-        neighbours=near,
+        item_vectors=vectors,
+        neighbours=neighbours,
         similarity=similarity,
+        session_items=index.items,
+        session_ends=index.ends,
+        session_weight=np.empty(0, np.float32),
+        item_sessions=index.of_item,
+        item_session_ends=index.of_item_ends,
+        place_weights=np.empty(0),
+        distance_weights=np.empty(0),
+        blend=np.empty(0),
+        quotas=np.empty(0, np.int32),
         categories=categories[known].astype(np.uint32),
         category_items=np.array(
             [_best(numbers[(category_row == row) & stock], total, LISTED_OF_CATEGORY) for row in np.flatnonzero(known)], np.int32
@@ -86,6 +116,19 @@ def build_tables(
         new=_best(numbers[stock & is_new], items.created_at, SHORT_LIST),
         popular=_best(numbers[stock], total, min(count, POPULAR)),
     )
+    return retrieval.apply(tables, index), index
+
+
+def _before(sessions: Sessions, events: NDArray[np.void], items: Items, until: int) -> Sessions:
+    """Keep the clicks before a time, with the numbers that the items have now."""
+    times = events["event_time"][sessions.rows]
+    of = np.repeat(np.arange(len(sessions.ends)), sessions.lengths)[times < until]
+    rows, times = sessions.rows[times < until], times[times < until]
+    _, lengths = np.unique(of, return_counts=True)
+    ends = np.cumsum(lengths)
+    last = np.maximum.reduceat(times, ends - lengths) if len(ends) else times
+    first = np.minimum.reduceat(times, ends - lengths) if len(ends) else times
+    return Sessions(item_numbers(events["item"][rows], items.hash), rows, ends, first, last)
 
 
 def _popular_first(items: Items, events: NDArray[np.void], before: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
@@ -102,13 +145,6 @@ def _popular_first(items: Items, events: NDArray[np.void], before: NDArray[np.bo
     return number[row], order
 
 
-def _reordered(items: Items, order: Numbers) -> Items:
-    return Items(
-        [items.ids[i] for i in order.tolist()],
-        *(getattr(items, name)[order] for name in ("hash", "category", "subcategory", "brand", "price", "in_stock", "created_at")),
-    )
-
-
 def _recent(of: Numbers, by: Floats, times: Numbers, count: int) -> tuple[Floats, Floats]:
     """Sum the last tenth of the time, and what the rest lets expect of it."""
     if not len(times):
@@ -117,17 +153,6 @@ def _recent(of: Numbers, by: Floats, times: Numbers, count: int) -> tuple[Floats
     late = times >= start
     recent = _sums(of[late], weights=by[late], count=count)
     return recent, _sums(of[~late], weights=by[~late], count=count) * (RECENT_SHARE / (1 - RECENT_SHARE))
-
-
-def _neighbours(
-    item: Numbers, weight: Floats, before: NDArray[np.bool_], visits: Visits, count: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    seen, means = item[visits.order], weight[visits.order]
-    kept = np.flatnonzero((means > 0) & before[visits.order])
-    again = np.zeros(len(kept), np.bool_)
-    again[1:] = (seen[kept[1:]] == seen[kept[:-1]]) & (visits.visit[kept[1:]] == visits.visit[kept[:-1]])
-    kept = kept[~again]
-    return find_neighbours(visits.user[kept], visits.visit[kept], seen[kept], means[kept], count, NEIGHBOURS)
 
 
 def _conversion(item: Numbers, events: NDArray[np.void], before: NDArray[np.bool_], count: int) -> Floats:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +14,22 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.manifest import Manifest
 from models.write import refuse_strangers, write_bundle
-from training.evaluation import evaluate
+from training.examples import CANDIDATES, Examples, make_examples, quality, rounded
+from training.feedback.drift import reference
 from training.history import History, read_history
-from training.interactions import find_visits, next_items
 from training.items import collect_items
 from training.profiles import follow
-from training.ranker import fit_ranker, make_examples
-from training.segmentation import Segmentation, most_seen, segment
+from training.rankers.choosing import FITS, Choice, choose_ranker, score, useful
+from training.retrieval import choose_retrieval
+from training.segmentation import Previous, Segmentation, count_moves, most_seen, segment
+from training.sessions import item_sessions, next_clicks
 from training.tables import build_tables
 from udfs.errors import SwerveError
-from udfs.features import FEATURES
-from udfs.rank import Ranker
+from udfs.features import columns
 from udfs.segments import WARM_FROM, no_segments
 
-LEARN_UNTIL, TRAIN_UNTIL = 0.64, 0.8
-EXAMPLES, CASES, SEGMENT_PROFILES = 8_000, 3_000, 20_000
+LEARN_FROM, CHECK_FROM = 0.8, 0.93
+EXAMPLES, CASES, TRIALS, REFERENCE_LISTS, SEGMENT_PROFILES = 20_000, 6_000, 3_000, 2_000, 20_000
 
 Progress = Callable[[int, int], None]
 
@@ -47,10 +48,12 @@ class TrainReport:
         Values that are no events; events without consent.
     segments
         Names.
+    ranker
+        Which kind was chosen.
     examples
         Lists that the ranker learned from.
     metrics
-        On the last fifth of the time, which nothing was learned from.
+        On the last sessions, with tables and a ranker that have not seen them.
     seconds
         How long it took.
     """
@@ -62,6 +65,7 @@ class TrainReport:
     rejects: int
     denied: int
     segments: list[str]
+    ranker: str
     examples: int
     metrics: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -71,11 +75,19 @@ class TrainReport:
         return asdict(self)
 
 
-def train(archive: Path, out: Path, seed: int = 0, progress: Progress | None = None) -> TrainReport:
+def train(
+    archive: Path,
+    out: Path,
+    seed: int = 0,
+    progress: Progress | None = None,
+    kinds: Sequence[str] = tuple(FITS),
+    repeats: bool | None = None,
+    previous: Bundle | None = None,
+) -> TrainReport:
     """Train a bundle.
 
-    Tables come from the first 80 % of the time, the ranker's examples from its last fifth, with tables from before them; the quality is
-    measured on the other 20 % of the time.
+    What the shop is like (how candidates are found, which ranker, which features) is chosen on later sessions than those that the tables of
+    the choice come from; the bundle's own tables come from everything.
 
     Parameters
     ----------
@@ -87,6 +99,12 @@ def train(archive: Path, out: Path, seed: int = 0, progress: Progress | None = N
         Of everything random: the same archive and seed give the same bundle.
     progress
         Called with the work done and to do.
+    kinds
+        Rankers to choose from; `training.rankers.choosing.FITS`.
+    repeats
+        Whether what she has just seen, or bought, may be shown again; None: chosen as the rest is.
+    previous
+        The bundle that serves now: segments that stay keep their numbers and names.
 
     Raises
     ------
@@ -99,40 +117,53 @@ def train(archive: Path, out: Path, seed: int = 0, progress: Progress | None = N
     archive, out = Path(archive), Path(out)
     refuse_strangers(out)
     step = _Steps(progress)
-    history = read_history(archive, step.part(0, 20))
+    history = read_history(archive, step.part(0, 15))
     if not np.any(history.events["item"]):
         raise SwerveError(f"{archive} has no event with an item that may be used for personalisation", "consent: personalization_storage")
     items, names = collect_items(archive, history)
-    step.at(25)
     times = history.events["event_time"]
-    learn_until, train_until, end = _cuts(times)
-    segmentation = _segments(history, learn_until, names, seed)
+    cuts = _cuts(times)
+    segmentation = _segments(history, cuts.learn, names, seed, previous)
     segments = segmentation.model
-    step.at(35)
-    visits = find_visits(history.events)
-    following = next_items(history.events, visits)
+    step.at(25)
+    sessions = item_sessions(history.events, history.session, items.hash)
+    cases = next_clicks(history.events, sessions)
     random = np.random.default_rng(seed)
-    examples = _sample(random, (following != 0) & (times >= learn_until) & (times < train_until), EXAMPLES)
-    cases = _sample(random, (following != 0) & (times >= train_until), CASES)
+    learn = _sample(random, cases.begun >= cuts.learn, cases.row, times, cuts.learn, cuts.check, EXAMPLES)
+    check = _sample(random, cases.begun >= cuts.learn, cases.row, times, cuts.check, cuts.end + 1, CASES)
     wanted = np.zeros(len(times), np.bool_)
-    wanted[examples] = wanted[cases] = True
-    profiles, segment_after = follow(history.events, history.users, segments, wanted, step.part(35, 50))
-    is_case = np.isin(np.flatnonzero(wanted), cases)
+    wanted[cases.row[learn]] = wanted[cases.row[check]] = True
+    profiles, segment_after = follow(history.events, history.users, segments, wanted, step.part(25, 35))
+    place = np.cumsum(wanted) - 1
+    learn_profiles, check_profiles = profiles[place[cases.row[learn]]], profiles[place[cases.row[check]]]
+    learn_next, check_next = cases.item[learn], cases.item[check]
 
     count = len(segments.centroids)
-    earlier = build_tables(items, history.events, visits, segment_after, count, learn_until)
+    earlier, index = build_tables(items, history.events, sessions, segment_after, count, cuts.learn, seed)
+    step.at(50)
+    some = random.permutation(len(learn))[:TRIALS]
+    retrieval, tried = choose_retrieval(earlier, index, learn_profiles[some], learn_next[some], repeats)
     step.at(60)
-    rows = make_examples(earlier, profiles[~is_case], following[examples], seed)
-    step.at(65)
-    ranker = fit_ranker(rows, seed)
+    earlier = retrieval.apply(earlier, index)
+    examples, held_out = (make_examples(earlier, *pair) for pair in ((learn_profiles, learn_next), (check_profiles, check_next)))
+    step.at(70)
+    choice = choose_ranker(examples, held_out, useful(examples), seed, kinds)
     step.at(85)
-    tables = build_tables(items, history.events, visits, segment_after, count, train_until)
-    step.at(92)
+    tables, _ = build_tables(items, history.events, sessions, segment_after, count, cuts.end + 1, seed, retrieval)
+    step.at(97)
+    metrics = {
+        "cases": len(check),
+        "from": cuts.check,
+        "until": cuts.end,
+        "swerve": choice.trials.get(choice.kind, {}),
+        "retrieval": rounded(quality(held_out, -np.arange(CANDIDATES, dtype=np.float32)[None, :].repeat(len(check), 0))),
+        "candidates": {f"hr@{CANDIDATES}": round(float(held_out.found.mean()), 4) if len(check) else 0.0},
+    }
     manifest = Manifest(
         name=out.resolve().parent.name or "model",
         version=out.name,
-        created_at=int(times.max()),
-        features=FEATURES,
+        created_at=cuts.end,
+        features=choice.features,
         segments=segmentation.names,
         categories={f"{category:08x}": names[category] for category in tables.categories.tolist() if category in names},
         training={
@@ -142,41 +173,73 @@ def train(archive: Path, out: Path, seed: int = 0, progress: Progress | None = N
             "items": len(items.ids),
             "seed": seed,
             "from": int(times.min()),
-            "until": train_until,
+            "until": cuts.end,
+            "retrieval": asdict(retrieval),
+            "ranker": choice.kind,
+            "rankers": choice.trials,
         },
+        metrics=metrics,
     )
-    metrics: dict[str, Any] = {}
-
-    def measure(draft: Bundle) -> dict[str, Any]:
-        metrics.update(evaluate(Ranker(draft), profiles[is_case], following[cases]), **{"from": train_until, "until": end})
-        return metrics
-
-    write_bundle(out, manifest, ranker, tables, segments, measure)
+    segmentation.report["flows"] = count_moves(history.events, segment_after, count)
+    documents = {
+        "segments": segmentation.report,
+        "retrieval": {"chosen": asdict(retrieval), "tried": tried},
+        "features": {"features": choice.report},
+        "reference": _reference(choice, held_out),
+    }
+    write_bundle(out, manifest, choice.model, tables, segments, documents)
     step.at(100)
     return TrainReport(
-        str(out), len(times), history.users, len(items.ids), history.rejects, history.denied, list(manifest.segments), rows.lists,
-        metrics, round(time.monotonic() - started, 1),
+        str(out), len(times), history.users, len(items.ids), history.rejects, history.denied, list(manifest.segments), choice.kind,
+        int(examples.found.sum()), metrics, round(time.monotonic() - started, 1),
     )  # fmt: skip
 
 
-def _cuts(times: NDArray[np.int64]) -> tuple[int, int, int]:
+def _reference(choice: Choice, examples: Examples) -> dict[str, Any]:
+    """Describe how features and scores are spread, for `swerve drift`."""
+    some = examples.only(slice(0, REFERENCE_LISTS))
+    filled = some.items >= 0
+    scores = score(choice.model, some)[filled]
+    return reference(some.features[filled][:, columns(choice.features)], choice.features, scores, len(some.items))
+
+
+class _Cuts(NamedTuple):
+    """Times in ms: the choice's tables come from before `learn`, rankers learn until `check` and are compared until `end`."""
+
+    learn: int
+    check: int
+    end: int
+
+
+def _cuts(times: NDArray[np.int64]) -> _Cuts:
     """Cut by events rather than by hours: nights and slow weeks teach nothing."""
     ordered = np.sort(times)
     last = len(ordered) - 1
-    return int(ordered[int(last * LEARN_UNTIL)]), int(ordered[int(last * TRAIN_UNTIL)]), int(ordered[last])
+    return _Cuts(int(ordered[int(last * LEARN_FROM)]), int(ordered[int(last * CHECK_FROM)]), int(ordered[last]))
 
 
-def _segments(history: History, until: int, names: dict[int, str], seed: int) -> Segmentation:
+def _segments(history: History, until: int, names: dict[int, str], seed: int, previous: Bundle | None) -> Segmentation:
     early = history.events[history.events["event_time"] < until]
+    rows = np.arange(len(early))
+    random = np.random.default_rng(seed)
     wanted = np.zeros(len(early), np.bool_)
-    wanted[_sample(np.random.default_rng(seed), np.ones(len(early), np.bool_), SEGMENT_PROFILES)] = True
+    wanted[random.choice(rows, SEGMENT_PROFILES, replace=False) if len(rows) > SEGMENT_PROFILES else rows] = True
     profiles, _ = follow(early, history.users, no_segments(), wanted)
-    return segment(profiles[profiles["n_events"] >= WARM_FROM], most_seen(early["category"]), names, seed)
+    before = Previous(previous.segments, previous.manifest.segments) if previous else None
+    return segment(profiles[profiles["n_events"] >= WARM_FROM], most_seen(early["category"]), names, seed, before)
 
 
-def _sample(random: np.random.Generator, mask: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
-    rows = np.flatnonzero(mask)
-    return np.sort(random.choice(rows, most, replace=False)) if len(rows) > most else rows
+def _sample(
+    random: np.random.Generator,
+    allowed: NDArray[np.bool_],
+    row: NDArray[np.int64],
+    times: NDArray[np.int64],
+    begin: int,
+    end: int,
+    most: int,
+) -> NDArray[np.int64]:
+    of = np.flatnonzero(allowed & (times[row] >= begin) & (times[row] < end))
+    return np.sort(random.choice(of, most, replace=False)) if len(of) > most else of
 
 
 class _Steps:

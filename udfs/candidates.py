@@ -1,10 +1,11 @@
-"""Candidate items for a profile: item-to-item, her interests, her segment, trending, new, popular.
+"""Candidate items for a profile: similar items, her interests, her segment, trending, new, popular.
 
 Defined in docs/semantics.md, section "Candidates".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numba
@@ -12,12 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.profile import CATEGORIES, RING
-from udfs.similar import KIND_WEIGHTS, SIMILAR, State, accumulate, entry_of, put_candidate, read_ring, take_similar, was_bought
+from udfs.session_neighbours import SESSIONS, Working, working_memory
+from udfs.similar import (
+    BLENDED,
+    KIND_WEIGHTS,
+    SIGNALS,
+    Ring,
+    State,
+    ask_neighbours,
+    ask_sessions,
+    blend_signals,
+    entry_of,
+    put_candidate,
+    read_ring,
+    take_again,
+    take_similar,
+    was_bought,
+)
 from udfs.tables import COLD_SEGMENTS, RankTables, find_category, segment_row
 
-INTEREST, SEGMENT, TRENDING, NEW, INTEREST_REST, SEGMENT_REST, POPULAR = range(SIMILAR + 1, 8)
-REASONS = ("similar", "interest", "segment", "trending", "new", "interest", "segment", "popular")
+INTEREST, SEGMENT, TRENDING, NEW, INTEREST_REST, SEGMENT_REST, POPULAR = range(1, 8)
+REASONS = ("similar", "interest", "segment", "trending", "new", "interest", "segment", "popular", "seen")
 INTERESTS = 3
+#: Percentages of `RankTables.quotas`, after the first: similar, first to third interest, segment, trending, new.
+USUAL_QUOTAS = (40, 20, 8, 4, 14, 7, 7)
 
 
 class Quotas(NamedTuple):
@@ -31,7 +50,7 @@ class Quotas(NamedTuple):
     new: int
 
     @classmethod
-    def of(cls, total: int) -> Quotas:
+    def of(cls, total: int, percentages: Sequence[int] = USUAL_QUOTAS) -> Quotas:
         """Cut K into quotas.
 
         Examples
@@ -39,7 +58,7 @@ class Quotas(NamedTuple):
         >>> Quotas.of(100)
         Quotas(total=100, similar=40, interests=(20, 8, 4), segment=14, trending=7, new=7)
         """
-        share = [total * percent // 100 for percent in (40, 20, 8, 4, 14, 7, 7)]
+        share = [total * int(percent) // 100 for percent in percentages]
         return cls(total, share[0], (share[1], share[2], share[3]), share[4], share[5], share[6])
 
 
@@ -55,26 +74,36 @@ class Candidates(NamedTuple):
     source : u1[R, K]
         First source that gave it; indexes `REASONS`.
     anchor : i4[R, K]
-        The item of hers it is most similar to, -1: none.
-    similar_score, similar_last : f8[R, K]
-        Similarity to all of her ring, to its newest place.
+        The item of hers that speaks for it most, -1: none.
+    score : f8[R, K]
+        Blend of the signals.
     rank : i4[R, K]
         Position in the list of similar items, -1: not from it.
+    signals : f8[R, K, 8]
+        What speaks for it; `udfs.similar.SIGNALS`.
+    greatest : f8[R, 4]
+        Greatest signal by method: sessions, then `udfs.tables.ITEM_METHODS`.
     ring : i4[R, 12]
         Item numbers of her ring, newest first, -1: none or not known.
+    weight : f8[R, 12]
+        Weights of its places.
     """
 
     filled: NDArray[np.int32]
     item: NDArray[np.int32]
     source: NDArray[np.uint8]
     anchor: NDArray[np.int32]
-    similar_score: NDArray[np.float64]
-    similar_last: NDArray[np.float64]
+    score: NDArray[np.float64]
     rank: NDArray[np.int32]
+    signals: NDArray[np.float64]
+    greatest: NDArray[np.float64]
     ring: NDArray[np.int32]
+    weight: NDArray[np.float64]
 
 
-def find_candidates(tables: RankTables, slots: NDArray[np.int32], profiles: NDArray[np.void], quotas: Quotas) -> Candidates:
+def find_candidates(
+    tables: RankTables, slots: NDArray[np.int32], profiles: NDArray[np.void], quotas: Quotas, working: Working | None = None
+) -> Candidates:
     """Find the candidates of some users.
 
     Parameters
@@ -87,6 +116,8 @@ def find_candidates(tables: RankTables, slots: NDArray[np.int32], profiles: NDAr
         One profile a user.
     quotas
         Sizes.
+    working
+        Memory to use again; made if there is none.
 
     Returns
     -------
@@ -98,39 +129,50 @@ def find_candidates(tables: RankTables, slots: NDArray[np.int32], profiles: NDAr
         item=np.full((users, total), -1, np.int32),
         source=np.zeros((users, total), np.uint8),
         anchor=np.full((users, total), -1, np.int32),
-        similar_score=np.zeros((users, total)),
-        similar_last=np.zeros((users, total)),
+        score=np.zeros((users, total)),
         rank=np.full((users, total), -1, np.int32),
+        signals=np.zeros((users, total, len(SIGNALS))),
+        greatest=np.zeros((users, len(BLENDED))),
         ring=np.full((users, RING), -1, np.int32),
+        weight=np.zeros((users, RING)),
     )
-    _find(tables, slots, profiles, quotas, KIND_WEIGHTS, found)
+    longest = int(np.diff(tables.session_ends, prepend=0).max(initial=0))
+    memory = working_memory(len(tables.session_ends)) if working is None else working
+    _find(tables, slots, profiles, quotas, KIND_WEIGHTS, BLENDED, SESSIONS * longest, memory, found)
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _find(tables: Any, slots: Any, profiles: Any, quotas: Any, kind_weights: Any, found: Any) -> None:
-    width = tables.neighbours.shape[1]
-    entries = RING * (width + 1) + quotas.total
+def _find(
+    tables: Any, slots: Any, profiles: Any, quotas: Any, kind_weights: Any, blended: Any, of_sessions: int, working: Any, found: Any
+) -> None:
+    entries = RING * (tables.neighbours.shape[1] + 1) + of_sessions + quotas.total
     size = 8
     while size < 2 * entries:
         size *= 2
     places = np.empty(size, np.int32)  # item → entry, open addressing
     item = np.empty(entries, np.int32)
     taken = np.empty(entries, np.bool_)
+    again = np.empty(entries, np.bool_)
     score = np.empty(entries, np.float64)
-    last = np.empty(entries, np.float64)
     best = np.empty(entries, np.float64)
     anchor = np.empty(entries, np.int32)
+    signals = np.empty((entries, found.signals.shape[2]), np.float64)
     heap = np.empty(entries, np.int32)
+    distinct = np.empty(RING, np.int32)
+    chosen = np.empty(SESSIONS, np.int32)
     interests = np.empty(INTERESTS, np.int32)
-    state = State(places, item, taken, score, last, best, anchor)
+    state = State(places, item, taken, again, score, best, anchor, signals)
     for r in range(len(profiles)):
         profile = profiles[r]
         places[:] = -1
-        ring = found.ring[r]
-        n = read_ring(tables, slots, profile, ring, state)
-        n = accumulate(tables, profile, ring, kind_weights, state, n)
+        ring = Ring(found.ring[r], distinct, found.weight[r])
+        n = read_ring(tables, slots, profile, kind_weights, ring, state)
+        n = ask_sessions(tables, ring, working, chosen, state, n)
+        n = ask_neighbours(tables, ring, state, n)
+        blend_signals(tables, blended, state, n, found.greatest[r])
         count = take_similar(tables, profile, quotas, state, n, heap, found, r)
+        n, count = take_again(tables, ring, state, n, count, found, r)
         n_interests = _interests(tables, profile, interests)
         segment = tables.segment_items[segment_row(profile.segment, len(tables.segment_items) - COLD_SEGMENTS)]
         for i in range(n_interests):

@@ -13,7 +13,6 @@ from udfs.errors import SwerveError
 from udfs.events import KINDS
 from udfs.profile import RING
 from udfs.rank import Ranker
-from udfs.rules import most_of_a_category
 from udfs.similar import SIMILAR
 from udfs.tables import find_item
 
@@ -65,7 +64,7 @@ def explain_ranking(ranker: Ranker, user: bytes, profile: NDArray[np.void]) -> d
         "model": {"name": ranker.bundle.name, "version": ranker.bundle.version},
         "ring": _ring(ranker, record),
         "skipped": _skipped(ranker, record, found.ring[0]),
-        "rules": {"candidates": ranker.quotas.total, "top": ranker.top, "most_of_a_category": most_of_a_category(ranker.top)},
+        "rules": {"candidates": ranker.quotas.total, "top": ranker.top, "most_of_a_category": ranker.most_of_a_category},
         "dropped": int(chosen.dropped[0]),
         "candidates": candidates,
         "items": [candidates[position]["item_id"] for position in places],
@@ -126,6 +125,8 @@ def _skipped(ranker: Ranker, record: Any, ring: NDArray[np.int32]) -> dict[str, 
     """Tell what could have been a candidate by similarity, and why it is none."""
     tables = ranker.tables
     near = {int(item) for x in ring.tolist() if x >= 0 for item in tables.neighbours[x].tolist() if item >= 0}
+    if tables.quotas[0] > 0:  # a shop where items come again
+        return {"out_of_stock": [tables.item_id(item) for item in sorted(near) if not tables.in_stock[item]], "bought": [], "just_seen": []}
     bought = set(record["bought"][: int(record["bought_n"])].tolist())
     just_seen = {
         int(x) for j, x in enumerate(ring.tolist())

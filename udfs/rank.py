@@ -14,9 +14,10 @@ from udfs.candidates import POPULAR, SEGMENT, Candidates, Quotas, find_candidate
 from udfs.features import columns, compute_features
 from udfs.keys import fallback_key
 from udfs.profile import empty_profiles
-from udfs.rules import Chosen, choose
+from udfs.rules import Chosen, choose, most_of_a_category
 from udfs.scorer import Scorer, padded
 from udfs.segments import COLD_START, SegmentModel
+from udfs.session_neighbours import working_memory
 from udfs.tables import COLD_SEGMENTS, RankTables, item_slots
 from udfs.values import Heads, Lists, Renderer, Values, join_blocks
 
@@ -101,12 +102,23 @@ class Ranker:
         Items shown to a user.
     surfaces
         Names of the places that show them.
+    category_percent
+        How many percent of the items may be of one category while there are others.
     """
 
-    def __init__(self, bundle: RankBundle, candidates: int = 100, top: int = 20, surfaces: Sequence[str] = ("home",)) -> None:
+    def __init__(
+        self,
+        bundle: RankBundle,
+        candidates: int = 100,
+        top: int = 20,
+        surfaces: Sequence[str] = ("home",),
+        category_percent: int = 100,
+    ) -> None:
         self.bundle, self.tables, self.top, self.surfaces = bundle, bundle.tables, top, tuple(surfaces)
-        self.quotas = Quotas.of(candidates)
+        self.quotas = Quotas.of(candidates, self.tables.quotas[1:].tolist())
+        self.most_of_a_category = most_of_a_category(top, category_percent)
         self.rows = padded(candidates)
+        self._working = working_memory(len(self.tables.session_ends))
         self.slots = item_slots(self.tables.item_hash)
         self._wanted = columns(bundle.scorer.features)
         self._renderer = Renderer(self.tables, bundle.name, bundle.version)
@@ -163,10 +175,10 @@ class Ranker:
         Candidates, f4[R * rows, F], f4[R * rows], Chosen
             Candidates, features in the order of the bundle, scores, and what was chosen.
         """
-        found = find_candidates(self.tables, self.slots, profiles, self.quotas)
+        found = find_candidates(self.tables, self.slots, profiles, self.quotas, self._working)
         rows = compute_features(self.tables, profiles, found, self._wanted, self.rows)
-        scores = self.bundle.scorer.score(rows)
-        return found, rows, scores, choose(self.tables.item_category, found, scores, self.rows, self.top)
+        scores = self.bundle.scorer.score(rows, found.item, found.ring)
+        return found, rows, scores, choose(self.tables.item_category, found, scores, self.rows, self.top, self.most_of_a_category)
 
     def explain(self, user: bytes, profile: NDArray[np.void]) -> dict[str, Any]:
         """Rank one user and tell why; see `udfs.explanation`.
@@ -213,13 +225,13 @@ class Ranker:
 
     def _lists(self, profiles: NDArray[np.void], timings: dict[str, int]) -> tuple[Lists, int]:
         times = [time.perf_counter_ns()]
-        found = find_candidates(self.tables, self.slots, profiles, self.quotas)
+        found = find_candidates(self.tables, self.slots, profiles, self.quotas, self._working)
         times.append(time.perf_counter_ns())
         rows = compute_features(self.tables, profiles, found, self._wanted, self.rows)
         times.append(time.perf_counter_ns())
-        scores = self.bundle.scorer.score(rows)
+        scores = self.bundle.scorer.score(rows, found.item, found.ring)
         times.append(time.perf_counter_ns())
-        chosen = choose(self.tables.item_category, found, scores, self.rows, self.top)
+        chosen = choose(self.tables.item_category, found, scores, self.rows, self.top, self.most_of_a_category)
         by_user = scores.reshape(len(profiles), self.rows)
         at = np.maximum(chosen.position, 0)
         lists = Lists(

@@ -37,12 +37,20 @@ class Chosen(NamedTuple):
     dropped: NDArray[np.int64]
 
 
-def most_of_a_category(top: int) -> int:
-    """Give how many of N items may be of one category while there are others."""
-    return max(1, top * 3 // 5)
+def most_of_a_category(top: int, percent: int = 100) -> int:
+    """Give how many of N items may be of one category while there are others.
+
+    Examples
+    --------
+    >>> most_of_a_category(20, 60)
+    12
+    """
+    return max(1, top * percent // 100)
 
 
-def choose(item_category: NDArray[np.uint32], found: Candidates, scores: NDArray[np.float32], rows: int, top: int) -> Chosen:
+def choose(
+    item_category: NDArray[np.uint32], found: Candidates, scores: NDArray[np.float32], rows: int, top: int, most: int | None = None
+) -> Chosen:
     """Choose the items to show.
 
     Parameters
@@ -57,10 +65,12 @@ def choose(item_category: NDArray[np.uint32], found: Candidates, scores: NDArray
         Rows a user.
     top
         N.
+    most
+        How many of them may be of one category while there are others; None: all.
     """
     users = len(found.filled)
     chosen = Chosen(np.zeros(users, np.int32), np.full((users, top), -1, np.int32), np.zeros((users, top), np.bool_), np.zeros(1, np.int64))
-    _choose(item_category, found.item, found.filled, scores, rows, most_of_a_category(top), chosen)
+    _choose(item_category, found.item, found.filled, scores, rows, top if most is None else most, chosen)
     return chosen
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from udfs.profile import RING
 from udfs.tables import BundleError
 
 INPUT, METADATA = "features", "swerve.features"
+#: What a ranker may ask for beside the features: the numbers of the candidates, and those of each user's ring, newest first.
+ITEMS, SEQUENCE = "items", "sequence"
+TYPES = {INPUT: "tensor(float)", ITEMS: "tensor(int64)", SEQUENCE: "tensor(int64)"}
 BLOCK = 4
 
 
@@ -38,6 +43,8 @@ class Scorer:
     ----------
     features : tuple of str
         Names of the columns, in order.
+    inputs : frozenset of str
+        What it asks for.
 
     Raises
     ------
@@ -59,28 +66,46 @@ class Scorer:
             raise BundleError(f"{where} wants features that are not known: {', '.join(unknown)}", f"known are {', '.join(known)}")
         if features is not None and tuple(features) != self.features:
             raise BundleError(f"the features of {where} are not those of the manifest: {', '.join(self.features)}; {', '.join(features)}")
+        self.inputs = frozenset(i.name for i in self._session.get_inputs())
         self._output = _check_interface(self._session, len(self.features), where)
         self._try(where)
 
-    def score(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def score(
+        self, rows: NDArray[np.float32], items: NDArray[np.int32] | None = None, sequence: NDArray[np.int32] | None = None
+    ) -> NDArray[np.float32]:
         """Score rows in one call.
 
         Parameters
         ----------
         rows : f4[n, F]
             Contiguous; n a whole number of blocks.
+        items : i4[R, K]
+            Candidates, -1 where there is none: K places a user of the n / R rows that she has. None: no user has any.
+        sequence : i4[R, 12]
+            Item numbers of each user's ring, newest first, -1: none.
 
         Returns
         -------
         f4[n]
         """
-        (scores,) = self._session.run([self._output], {INPUT: rows})
+        feed: dict[str, NDArray[Any]] = {INPUT: rows}
+        if ITEMS in self.inputs:
+            users = len(items) if items is not None else 1
+            numbers = np.full((users, len(rows) // max(1, users)), -1, np.int64)
+            if items is not None:
+                numbers[:, : items.shape[1]] = items
+            feed[ITEMS] = numbers.reshape(-1)
+        if SEQUENCE in self.inputs:
+            feed[SEQUENCE] = np.full((1, RING), -1, np.int64) if sequence is None else sequence.astype(np.int64)
+        (scores,) = self._session.run([self._output], feed)
         return np.asarray(scores, dtype=np.float32).reshape(len(rows))
 
     def _try(self, where: str) -> None:
         samples = np.concatenate([np.zeros((BLOCK, len(self.features))), np.random.default_rng(0).random((3 * BLOCK, len(self.features)))])
+        rows = samples.astype(np.float32)
+        feed = {INPUT: rows, ITEMS: np.full(len(rows), -1, np.int64), SEQUENCE: np.full((1, RING), -1, np.int64)}
         try:
-            (scores,) = self._session.run([self._output], {INPUT: samples.astype(np.float32)})
+            (scores,) = self._session.run([self._output], {name: feed[name] for name in self.inputs})
         except Exception as error:
             raise BundleError(f"{where} fails on a sample: {' '.join(str(error).split())[:200]}") from error
         if scores.shape not in ((len(samples),), (len(samples), 1)):
@@ -103,11 +128,12 @@ def _features(session: ort.InferenceSession, where: str) -> tuple[str, ...]:
 
 
 def _check_interface(session: ort.InferenceSession, width: int, where: str) -> str:
-    inputs = session.get_inputs()
-    if [(i.name, i.type) for i in inputs] != [(INPUT, "tensor(float)")]:
-        described = ", ".join(f"{i.name}: {i.type}" for i in inputs)
-        raise BundleError(f"{where} takes {described}; it should take one float tensor, {INPUT}")
-    shape = inputs[0].shape
+    inputs = {i.name: i for i in session.get_inputs()}
+    if INPUT not in inputs or any(TYPES.get(name) != i.type for name, i in inputs.items()):
+        described = ", ".join(f"{i.name}: {i.type}" for i in inputs.values())
+        wanted = ", ".join(f"{name}: {kind}" for name, kind in TYPES.items())
+        raise BundleError(f"{where} takes {described}; it should take {INPUT}, and may take the others, of {wanted}")
+    shape = inputs[INPUT].shape
     if len(shape) != 2 or isinstance(shape[0], int) or (isinstance(shape[1], int) and shape[1] != width):
         raise BundleError(f"{INPUT} of {where} has the shape {shape}; it should be [any number of rows, {width}]")
     output = session.get_outputs()[0]

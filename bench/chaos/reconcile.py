@@ -55,7 +55,7 @@ def expect(log: Log, bundle: Path, now: int) -> OracleResult:
     from tests.oracle.run import run_log
 
     ranks = Settings().rank
-    ranker = Ranker(bundle, ranks.candidates, ranks.top)
+    ranker = Ranker(bundle, ranks.candidates, ranks.top, ranks.category_percent)
     result = run_log(log, ranker.bundle.segments, ranks.on, ranks.every, now, last_only=True)
     for user, request in result.last_requests().items():
         result.values[user] = {SURFACE: ranker.value(user, request.profile, SURFACE)}

@@ -31,7 +31,6 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "models": "models",
-    "retrain": "retrain",
     "feedback": "feedback",
     "drift": "drift",
     "segments": "segments",

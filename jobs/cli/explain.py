@@ -78,7 +78,7 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
         raise SwerveError(f"the profile of {user} cannot be read: {error}") from None
     bundle = Bundle.open(bundle_that_ranked(settings, _version_of(stored)))
     choose_anew(profiles, bundle.segments)
-    ranker = Ranker(bundle, settings.rank.candidates, settings.rank.top, (surface,))
+    ranker = Ranker(bundle, settings.rank.candidates, settings.rank.top, (surface,), settings.rank.category_percent)
     return {
         "user_id": user,
         "surface": surface,

@@ -65,7 +65,7 @@ class RankFunction(ScalarFunction):
         from udfs.rank import Ranker
 
         rank = self._settings.rank
-        ranker = Ranker(bundle, rank.candidates, rank.top, rank.surfaces)
+        ranker = Ranker(bundle, rank.candidates, rank.top, rank.surfaces, rank.category_percent)
         ranker.warm_up()
         return ranker, ranker.fallbacks()
 

@@ -92,6 +92,8 @@ class RankSettings(Section):
     """Items scored for a user."""
     top: Count = 20
     """Items written for a user."""
+    category_percent: Annotated[int, Field(ge=1, le=100)] = 100
+    """How many percent of the items may be of one category while there are others; 100: the ranker alone decides."""
     surfaces: tuple[Surface, ...] = Field(default=("home",), min_length=1)
     """Places in the shop that show recommendations; one Redis key each."""
     latest_only: bool = True

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import redis
 
 from jobs.embedded.redis_server import RedisServer
 from tests.job.logs import Logs
 from tests.job.running import Case, Outcome, requests_of
+from tests.job.training_features import feature_differences
 
 TINY, LARGE = (400, 4), (64_000, 64)
 TWO = ("home", "basket")
@@ -24,11 +26,16 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_job_equals_oracle(name: str, job: Callable[..., Outcome], redis_server: RedisServer) -> None:
-    """One case; what the oracle finds in each log is in `test_the_logs_hold_what_is_to_be_tested`."""
+def test_job_equals_oracle(name: str, job: Callable[..., Outcome], logs: Logs, redis_server: RedisServer) -> None:
+    """One case; training makes the features that the job has made.
+
+    What the oracle finds in each log is in `test_the_logs_hold_what_is_to_be_tested`."""
     case = CASES[name]
     outcome = job(case)
     assert outcome.differences(redis_server.url) == []
+    if case.log == "clean":
+        with redis.Redis.from_url(str(redis_server.url)) as client:
+            assert feature_differences(logs.archive(case.log), logs.bundle(case.log), client) == []
     assert outcome.written_records("segments") == len(outcome.oracle.changes)
     assert outcome.written_records("dead-letters") == len(outcome.oracle.rejects)
     rankings = outcome.rankings()

@@ -15,7 +15,9 @@ from tests.oracle.segments import Segments
 NONE = -1
 TABLES = (
     "item_hash", "item_category", "item_subcategory", "item_brand", "in_stock", "log_price", "popularity", "category_popularity", "trend",
-    "conversion", "is_new", "neighbours", "similarity", "categories", "category_items", "segment_items", "trending", "new", "popular",
+    "conversion", "is_new", "item_vectors", "neighbours", "similarity", "session_items", "session_ends", "session_weight", "item_sessions",
+    "item_session_ends", "place_weights", "distance_weights", "blend", "quotas", "categories", "category_items", "segment_items",
+    "trending", "new", "popular",
 )  # fmt: skip
 
 
@@ -48,6 +50,11 @@ class Bundle:
     @cached_property
     def segments(self) -> Segments:
         return Segments(tuple(self.read("segment_categories")), tuple(tuple(centroid) for centroid in self.read("centroids")))
+
+    def part(self, table: str, ends: str, number: int) -> list[Any]:
+        """Part `number` of a table of lists behind each other."""
+        start = self.tables[ends][number - 1] if number else 0
+        return self.tables[table][start : self.tables[ends][number]]
 
     def read(self, name: str) -> list[Any]:
         values: list[Any] = np.load(self.folder / f"{name}.npy").tolist()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from tests.oracle.bundle import NONE, Bundle
-from tests.oracle.candidates import SIMILAR, Candidate, Place, Similar
+from tests.oracle.candidates import Candidate, Place, Signals, Similar
 from tests.oracle.profile import Profile
 
 
@@ -22,17 +22,34 @@ def features(profile: Profile, bundle: Bundle, places: list[Place], similar: Sim
         counts = [sum(getattr(each, window)) for each in profile.categories]
         return _ratio(counts[entry], sum(counts)) if entry >= 0 else 0.0
 
+    of = similar.signals[y] if y in similar.signals else Signals()
+    at = [place for place in places if place.item == y]
+    cosines = [(place, _cosine(tables["item_vectors"][place.item], tables["item_vectors"][y])) for place in places]
+    weight = sum(place.weight for place in places)
     return {
-        "similar_score": similar.score.get(y, 0.0),
-        "similar_last": similar.last.get(y, 0.0),
-        "similar_rank": 1 / (1 + candidate.position) if candidate.source == SIMILAR else 0.0,
+        "session_score": _ratio(of.session, similar.norm),
+        "session_share": _ratio(of.session, similar.greatest["session"]),
+        "session_next": _ratio(of.session_next, similar.norm),
+        "session_count": float(of.session_count),
+        "association": of.association,
+        "association_last": of.association_last,
+        "sequential": of.sequential,
+        "sequential_last": of.sequential_last,
+        "sequential_share": _ratio(of.sequential, similar.greatest["sequential"]),
+        "content": of.content,
+        "embedding_last": next((cosine for place, cosine in cosines if place.j == 0), 0.0),
+        "embedding_mean": _ratio(sum(place.weight * cosine for place, cosine in cosines), weight),
+        "embedding_best": max([0.0, *(cosine for place, cosine in cosines if place.item != y)]),
+        "similar_rank": 1 / (1 + candidate.rank) if candidate.rank >= 0 else 0.0,
+        "seen_place": 1 / (1 + at[0].j) if at else 0.0,
+        "seen_count": float(len(at)),
+        "is_last": float(bool(at) and at[0].j == 0),
         "category_short": share("short"),
         "category_long": share("long"),
         "is_focus": float(profile.focus != 0 and profile.focus == category),
         "price_gap": log_price - math.log(1 + profile.price_sum / profile.price_n) if log_price != 0 and profile.price_n else 0.0,
         "brand_match": _match(places, y, tables["item_brand"].__getitem__),
         "subcategory_match": _match(places, y, tables["item_subcategory"].__getitem__),
-        "seen_before": float(any(place.item == y for place in places)),
         **{name: tables[name][y] for name in ("popularity", "category_popularity", "trend", "conversion", "log_price", "is_new")},
         "log_events": math.log(1 + profile.n_events),
         "log_visit_events": math.log(1 + profile.visit_events),
@@ -41,6 +58,10 @@ def features(profile: Profile, bundle: Bundle, places: list[Place], similar: Sim
         "focus_known": float(profile.focus != 0),
         "shifted": float(profile.shifts > 0 and profile.shift_time >= profile.visit_start),
         "mobile": float(profile.device == 2),
+        "ring_size": len(places) / 12,
+        "last_popularity": tables["popularity"][places[0].item] if places else 0.0,
+        "session_best": _ratio(similar.greatest["session"], similar.norm),
+        "sequential_best": similar.greatest["sequential"],
     }
 
 
@@ -49,12 +70,16 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def _match(places: list[Place], y: int, of: Callable[[int], int]) -> float:
-    """The share of the ring, newer places weighing more, that has the brand (or subcategory) of y."""
+    """The share of the ring, by weight, that has the brand (or subcategory) of y."""
     if of(y) == NONE:
         return 0.0
     same = everything = 0.0
     for place in places:
-        everything += 1 / (1 + place.j)
+        everything += place.weight
         if of(place.item) == of(y):
-            same += 1 / (1 + place.j)
+            same += place.weight
     return _ratio(same, everything)
+
+
+def _cosine(x: list[int], y: list[int]) -> float:
+    return sum(a * b for a, b in zip(x, y, strict=True)) / (127.0 * 127.0)

@@ -18,7 +18,7 @@ from tests.oracle.features import features
 from tests.oracle.profile import Profile
 from tests.oracle.segments import for_ranking
 
-REASONS = ("similar", "interest", "segment", "trending", "new", "interest", "segment", "popular")
+REASONS = ("similar", "interest", "segment", "trending", "new", "interest", "segment", "popular", "seen")
 SCORE_LIMIT = 999_999_999.0
 
 
@@ -42,10 +42,12 @@ class Ranker:
         Candidates scored.
     n : int
         Items recommended.
+    percent : int
+        Of them that may be of one category while there are others.
     """
 
-    def __init__(self, folder: Path, k: int = 100, n: int = 20) -> None:
-        self.bundle, self.k, self.n = Bundle(folder), k, n
+    def __init__(self, folder: Path, k: int = 100, n: int = 20, percent: int = 100) -> None:
+        self.bundle, self.k, self.n, self.most = Bundle(folder), k, n, max(1, n * percent // 100)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(folder / "ranker.onnx"), options, providers=["CPUExecutionProvider"])
@@ -54,7 +56,7 @@ class Ranker:
     def rank(self, profile: Profile) -> list[Ranked]:
         """The items of a profile, best first."""
         places = ring(profile, self.bundle)
-        similar = similar_items(profile, places, self.bundle)
+        similar = similar_items(places, self.bundle)
         found = candidates(profile, self.bundle, places, similar, self.k)
         table = [features(profile, self.bundle, places, similar, candidate) for candidate in found]
         scores = self.score([[row[name] for name in self.names] for row in table])
@@ -72,7 +74,6 @@ class Ranker:
     def _choose(self, found: list[Candidate], scores: list[float]) -> list[int]:
         """The positions of the chosen candidates: by score, no category filling the list."""
         order = sorted((i for i in range(len(found)) if math.isfinite(scores[i])), key=lambda i: (-scores[i], i))
-        most = max(1, self.n * 3 // 5)
         chosen: list[int] = []
         left_out: list[int] = []
         of_category: dict[int, int] = {}
@@ -80,7 +81,7 @@ class Ranker:
             category = self.bundle.tables["item_category"][found[i].item]
             if len(chosen) == self.n:
                 break
-            if of_category.get(category, 0) >= most:
+            if of_category.get(category, 0) >= self.most:
                 left_out.append(i)
             else:
                 of_category[category] = of_category.get(category, 0) + 1

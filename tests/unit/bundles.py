@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.manifest import Manifest
 from models.write import write_bundle
-from training.ranker_file import Layer, export_mlp
+from training.rankers.onnx_file import Layer, export_mlp
+from udfs.candidates import USUAL_QUOTAS
 from udfs.events import EVENT, KIND
 from udfs.features import FEATURES
 from udfs.hashing import hash64
@@ -37,6 +38,8 @@ def make_tables(
     neighbours: int = 6,
     seed: int = 0,
     ids: Sequence[str] | None = None,
+    sessions: int = 25,
+    repeats: bool = False,
     **changes: Any,
 ) -> RankTables:
     """Random tables over items ``i0``, ``i1``, …; item i lies in the category ``c<i mod categories>``."""
@@ -44,7 +47,7 @@ def make_tables(
     names = ids or [f"i{i}" for i in range(items)]
     items = len(names)
     hashes = np.array([category_hash(f"c{i}") for i in range(categories)], np.uint32)
-    similarity = -np.sort(-random.random((items, neighbours)), 1).astype(np.float32)
+    similarity = (-np.sort(-random.random((items, neighbours, 3)), 1)).astype(np.float32)
     near = np.argsort(random.random((items, items)), 1)[:, :neighbours].astype(np.int32)
     near[:, neighbours - 1] = np.where(random.random(items) < 0.3, -1, near[:, neighbours - 1])
     similarity[near < 0] = 0
@@ -68,8 +71,14 @@ def make_tables(
         "trend": numbers[3],
         "conversion": numbers[4],
         "is_new": (numbers[5] < 0.1).astype(np.float32),
+        "item_vectors": random.integers(-127, 128, (items, 4)).astype(np.int8),
         "neighbours": near,
         "similarity": similarity,
+        **make_sessions(items, sessions, random),
+        "place_weights": 1.0 / (1.0 + np.arange(12)),
+        "distance_weights": np.array([1.0, 0.5, 0.25]),
+        "blend": np.array([1.0, 0.25, 0.5, 0.125]),
+        "quotas": np.array([int(repeats), *USUAL_QUOTAS], np.int32),
         "categories": of_category,
         "category_items": np.array([[*items_of, *[-1] * (longest - len(items_of))] for items_of in lists], np.int32),
         "segment_items": np.array([random.permutation(items)[:20] for _ in range(segments + 5)], np.int32),
@@ -78,6 +87,19 @@ def make_tables(
         "popular": random.permutation(items).astype(np.int32),
     }
     return RankTables(**{**everything, **changes})
+
+
+def make_sessions(items: int, sessions: int, random: np.random.Generator) -> dict[str, Any]:
+    """Random past sessions, and the latest of each item."""
+    of = [random.integers(0, items, n).tolist() for n in random.integers(2, 7, sessions if items else 0)]
+    latest = [[t for t in range(len(of) - 1, -1, -1) if item in of[t]][:5] for item in range(items)]
+    return {
+        "session_items": np.array([item for session in of for item in session], np.int32),
+        "session_ends": np.cumsum([len(session) for session in of]).astype(np.int64),
+        "session_weight": random.choice([0.5, 0.75, 1.0], len(of)).astype(np.float32),
+        "item_sessions": np.array([t for sessions_of in latest for t in sessions_of], np.int32),
+        "item_session_ends": np.cumsum([len(sessions_of) for sessions_of in latest]).astype(np.int64),
+    }
 
 
 def make_segments(categories: int = 4, segments: int = 3, seed: int = 0) -> SegmentModel:
@@ -93,13 +115,23 @@ def make_ranker(features: Sequence[str] = FEATURES, seed: int = 0, hidden: Seque
 
 
 def make_bundle(
-    out: Path, tables: RankTables | None = None, ranker: bytes | None = None, features: Sequence[str] = FEATURES, segments: int = 3
+    out: Path,
+    tables: RankTables | None = None,
+    ranker: bytes | None = None,
+    features: Sequence[str] = FEATURES,
+    segments: int = 3,
+    documents: Mapping[str, Any] | None = None,
 ) -> Bundle:
     manifest = Manifest(
         name="test", version="1", created_at=START, features=tuple(features), segments=tuple(f"segment {i}" for i in range(segments))
     )
     return write_bundle(
-        out, manifest, ranker or make_ranker(features), tables or make_tables(segments=segments), make_segments(segments=segments)
+        out,
+        manifest,
+        ranker or make_ranker(features),
+        tables or make_tables(segments=segments),
+        make_segments(segments=segments),
+        documents,
     )
 
 

@@ -109,7 +109,7 @@ Break = Callable[[Path], None]
 BREAKS: list[tuple[str, Break]] = [
     ("there is no model bundle", shutil.rmtree),
     ("is not JSON", lambda path: _void((path / "manifest.json").write_text("{"))),
-    ("manifest of format 1", lambda path: change_manifest(path, format=2)),
+    ("manifest of format 2", lambda path: change_manifest(path, format=1)),
     ("lacks features", lambda path: _without(path, "features")),
     ("should be a list", lambda path: change_manifest(path, features="trend")),
     ("should be float32", lambda path: change_manifest(path, feature_dtype="float64")),
@@ -183,7 +183,7 @@ RANKERS: list[tuple[str, bytes, tuple[str, ...]]] = [
     ("not a JSON list of distinct names", model(names=["trend", "trend"]), ("trend",)),
     ("features that are not known: charm", model(names=["charm"]), ("charm",)),
     ("not those of the manifest", model(names=["trend"]), ("popularity",)),
-    ("it should take one float tensor", model(name="x"), ("trend",)),
+    ("it should take features", model(name="x"), ("trend",)),
     ("the shape", model(width=2), ("trend",)),
     ("any number of rows", model(rows=4), ("trend",)),
     ("should be a float tensor", model("IsNaN", output="BOOL"), ("trend",)),
@@ -211,15 +211,11 @@ def test_a_ranker_that_keeps_the_contract_is_taken(path: Path) -> None:
     assert scorer.score(rows).tolist() == [0.5, 0.25]
 
 
-def test_metrics_are_measured_on_the_bundle_itself(tmp_path: Path) -> None:
+def test_documents_lie_beside_it_and_are_checked(tmp_path: Path) -> None:
     manifest = Manifest("test", "1", 0, FEATURES, ("a", "b", "c"))
-    seen: list[Bundle] = []
-
-    def measure(bundle: Bundle) -> dict[str, Any]:
-        seen.append(bundle)
-        return {"hr@20": 0.5}
-
-    written = write_bundle(tmp_path / "1", manifest, make_ranker(), make_tables(), make_segments(), measure)
-    assert written.manifest.metrics == {"hr@20": 0.5}
-    assert len(seen) == 1
+    written = write_bundle(tmp_path / "1", manifest, make_ranker(), make_tables(), make_segments(), {"segments": {"segments": ["ä"]}})
+    assert json.loads((written.path / "segments.json").read_text(encoding="utf-8")) == {"segments": ["ä"]}
+    (written.path / "segments.json").write_text("{}")
+    with pytest.raises(BundleError, match=r"segments\.json"):
+        Bundle.open(tmp_path / "1")
     assert onnx.load(tmp_path / "1" / "ranker.onnx").graph.output[0].name == "score"

@@ -16,7 +16,6 @@ from models.bundle import Bundle
 from tests.unit.bundles import make_bundle, make_profiles
 from training.feedback.drift import MUCH, SOME, Observed, chance, compare, observe, reference, stability
 from training.simulator import simulate
-from training.train import train
 from udfs.rank import Ranker
 
 RANDOM = np.random.default_rng(0)
@@ -111,8 +110,7 @@ def test_only_real_candidates_are_looked_at(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     archive, bundle = tmp_path / "shop", tmp_path / "m" / "1"
     simulate(archive, events=3_000, users=150, items=100, seed=5)
-    train(archive, bundle, 1)
-    (bundle / "reference.json").unlink(missing_ok=True)
+    make_bundle(bundle)
     assert main(["drift", str(bundle), str(archive)]) == 1
     assert "has no reference.json" in capsys.readouterr().err
     assert main(["drift", str(bundle), str(archive), "--reference", str(archive), "--fail-above", "0", "--json"]) == 0
@@ -122,11 +120,11 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     # Of another shop.
     document = reference(*seen())
     document["features"] = [{**one, "name": name} for name, one in zip(("popularity", "log_price"), document["features"])]
-    (bundle / "reference.json").write_text(json.dumps(document))
+    make_bundle(bundle, documents={"reference": document})
     assert main(["drift", str(bundle), str(archive), "--fail-above", "0.25"]) == 1
     text = capsys.readouterr().out
     assert "▲▲" in text
     assert "not in the reference: " in text
-    (bundle / "reference.json").write_text('{"version": 9}')
+    make_bundle(bundle, documents={"reference": {"version": 9}})
     assert main(["drift", str(bundle), str(archive)]) == 1
     assert "is of another version" in capsys.readouterr().err

@@ -239,7 +239,7 @@ def test_a_segment_is_described_by_its_distances() -> None:
 
 def test_who_is_left_out_by_diversity_scored_better_than_who_is_in(tmp_path: Path) -> None:
     tables = make_tables(items=60, categories=2, segments=3, in_stock=np.ones(60, np.uint8))
-    ranker = Ranker(make_bundle(tmp_path / "m" / "1", tables), 60, 10)
+    ranker = Ranker(make_bundle(tmp_path / "m" / "1", tables), 60, 10, category_percent=60)
     seen = 0
     for profile in make_profiles(30, categories=2):
         document = explain_ranking(ranker, b"ana", np.array([profile]))

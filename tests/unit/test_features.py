@@ -13,6 +13,7 @@ from udfs.candidates import Quotas, find_candidates
 from udfs.features import FEATURES, columns, compute_features
 from udfs.hashing import hash64
 from udfs.profile import empty_profiles
+from udfs.similar import ASSOCIATION, CONTENT, SEQUENTIAL_LAST, SESSION_COUNT
 from udfs.tables import RankTables, item_slots
 
 
@@ -40,7 +41,7 @@ def one_item(item: int, **changes: Any) -> tuple[RankTables, Any]:
     profile = empty_profiles(1)
     profile["items"][0, 0], profile["items"][0, 1] = (hash64("i3"), 4, 1), (hash64("i0"), 4, 2)
     profile["items_n"], profile["visits"], profile["segment"] = 2, 2, 1000
-    return make_tables(items=8, categories=2, segments=1)._replace(**changes), profile
+    return make_tables(items=8, categories=2, segments=1, sessions=0)._replace(**changes), profile
 
 
 def named(tables: RankTables, profile: Any) -> dict[str, float]:
@@ -62,10 +63,10 @@ def test_item_and_user() -> None:
         "category_long": 0.25,
         "is_focus": 1.0,
         "price_gap": 3.0 - math.log(30.0),
-        # i0, the newest, weighs 1 and i3 a half: i2 has i3's brand and i0's subcategory.
-        "brand_match": 0.5 / 1.5,
-        "subcategory_match": 1.0 / 1.5,
-        "seen_before": 0.0,
+        # i0, the newest, weighs 1; i3 a quarter (older, and of another visit), and a quarter of that (of another category than the focus).
+        "brand_match": 0.0625 / 1.0625,
+        "subcategory_match": 1.0 / 1.0625,
+        "seen_place": 0.0,
         "popularity": tables.popularity[2],
         "category_popularity": tables.category_popularity[2],
         "trend": tables.trend[2],
@@ -79,6 +80,8 @@ def test_item_and_user() -> None:
         "focus_known": 1.0,
         "shifted": 1.0,
         "mobile": 1.0,
+        "ring_size": 2 / 12,
+        "last_popularity": tables.popularity[0],
     }
     assert {name: values[name] for name in expected} == {name: float(np.float32(value)) for name, value in expected.items()}
 
@@ -102,16 +105,29 @@ def test_a_shift_counts_in_its_visit_only() -> None:
 
 def test_seen_in_an_earlier_visit() -> None:
     tables, profile = one_item(3)
-    assert named(tables, profile)["seen_before"] == 1.0
+    values = named(tables, profile)
+    assert (values["seen_place"], values["seen_count"], values["is_last"]) == (0.5, 1.0, 0.0)
 
 
 def test_similarity_features_are_the_candidates() -> None:
     tables, profiles = make_tables(seed=3), make_profiles(10, 3)
-    found, table = features_of(tables, profiles, ("similar_rank", "similar_score", "similar_last"))
+    found, table = features_of(tables, profiles, ("similar_rank", "association", "sequential_last", "session_count", "content"))
     assert found.rank.max() > 0
-    assert np.array_equal(table[..., 1], found.similar_score.astype(np.float32))
-    assert np.array_equal(table[..., 2], found.similar_last.astype(np.float32))
+    signals = found.signals[:, :, [ASSOCIATION, SEQUENTIAL_LAST, SESSION_COUNT, CONTENT]]
+    assert np.all(signals.max((0, 1)) > 0)
+    assert np.array_equal(table[..., 1:], signals.astype(np.float32))
     assert np.array_equal(table[..., 0], np.where(found.rank >= 0, 1 / (1.0 + np.maximum(found.rank, 0)), 0).astype(np.float32))
+
+
+def test_vectors_are_compared_with_the_ring() -> None:
+    vectors = np.zeros((8, 2), np.int8)
+    vectors[0], vectors[3], vectors[2] = (127, 0), (0, 127), (0, 127)  # i0 is newest, i3 comes before it
+    tables, profile = one_item(2, item_vectors=vectors, place_weights=1.0 / (1.0 + np.arange(12)))
+    values = named(tables, profile)
+    assert values["embedding_last"] == 0.0
+    # i3 was looked at in another visit: half of a half against 1.
+    assert values["embedding_mean"] == pytest.approx(0.25 / 1.25)
+    assert values["embedding_best"] == 1.0
 
 
 @settings(deadline=None, max_examples=30)
@@ -134,4 +150,4 @@ def test_rows_after_the_last_candidate_are_nought() -> None:
 
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(ValueError, match="tuple"):
-        columns(["similar_score", "nonsense"])
+        columns(["session_score", "nonsense"])

@@ -18,6 +18,7 @@ from training.feedback.attribution import attribute
 from training.feedback.events import read_reactions
 from training.feedback.shown import read_shown
 from training.history import read_history
+from training.interactions import find_visits
 from training.off_policy.click_model import fit_clicks, placing_chances
 from training.off_policy.lists import evaluate_lists
 from training.off_policy.overlap import NoOverlap
@@ -26,11 +27,12 @@ from training.profiles import follow
 from udfs.archive import ArchiveWriter
 from udfs.blocks import unpack_block
 from udfs.errors import SwerveError, UsageError
-from udfs.features import FEATURES
 from udfs.rank import Ranker
 from udfs.schemas import load
 
 ITEMS, USERS, VIEWS, TOP = 25, 150, 8, 6
+#: What the rankers see: numbers of one size, so that no single one decides every list.
+SEES = ("brand_match", "subcategory_match", "popularity", "category_popularity", "trend", "conversion", "category_short", "seen_place")
 EXAMINED = np.array([1.0, 0.8, 0.6, 0.45, 0.35, 0.3])
 
 
@@ -43,11 +45,12 @@ class Shop:
     random: np.random.Generator
 
     def attraction(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        popular, matches = features[..., FEATURES.index("popularity")], features[..., FEATURES.index("brand_match")]
+        popular, matches = features[..., SEES.index("popularity")], features[..., SEES.index("brand_match")]
         return np.asarray(1 / (1 + np.exp(1.5 - 2.0 * popular - matches)), np.float64)
 
     def profiles(self, bundle: Bundle) -> NDArray[np.void]:
         history = read_history(self.folder)
+        assert len(find_visits(history.events).order) == USERS * VIEWS
         found, _ = follow(history.events, history.users, bundle.segments, np.ones(len(history.events), np.bool_))
         return found
 
@@ -75,7 +78,7 @@ def make_shop(folder: Path, *, order: str = "ranked", told: bool = True, seed: i
     """Views, what a bundle recommends after each, and clicks by the law."""
     random = np.random.default_rng(seed)
     tables = make_tables(items=ITEMS, in_stock=np.ones(ITEMS, np.uint8))
-    bundle = make_bundle(folder / "m" / "1", tables, make_ranker(seed=seed))
+    bundle = make_bundle(folder / "m" / "1", tables, make_ranker(SEES, seed), SEES)
     shop = Shop(folder, bundle, random)
     events = views(random)
     with ArchiveWriter(folder, load("shop_event"), 0) as writer:
@@ -109,7 +112,7 @@ def make_shop(folder: Path, *, order: str = "ranked", told: bool = True, seed: i
 
 def other(shop: Shop, seed: int = 4) -> Bundle:
     """A bundle of the same tables that ranks otherwise."""
-    return make_bundle(shop.folder / "m" / str(seed), shop.bundle.tables, make_ranker(seed=seed))
+    return make_bundle(shop.folder / "m" / str(seed), shop.bundle.tables, make_ranker(SEES, seed), SEES)
 
 
 def estimate(shop: Shop, bundle: Bundle, **changes: Any) -> dict[str, Any]:
@@ -191,8 +194,9 @@ def test_what_tells_nothing_is_refused(tmp_path: Path, shop: Shop) -> None:
 
 
 def test_little_in_common_leaves_the_model_alone(tmp_path: Path, shop: Shop) -> None:
-    ids = [f"i{i}" if i < 3 else f"x{i}" for i in range(ITEMS)]
-    bundle = make_bundle(tmp_path / "m" / "2", make_tables(items=ITEMS, ids=ids, in_stock=np.ones(ITEMS, np.uint8)))
+    ids = [f"i{i}" if i < 4 else f"x{i}" for i in range(ITEMS)]
+    tables = make_tables(items=ITEMS, ids=ids, in_stock=np.ones(ITEMS, np.uint8))
+    bundle = make_bundle(tmp_path / "m" / "2", tables, make_ranker(SEES), SEES)
     found = estimate(shop, bundle)
     assert found["overlap"]["covered"] < 0.2
     assert set(found["estimates"]) == {"logged", "dm"}

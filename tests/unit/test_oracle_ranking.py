@@ -28,7 +28,7 @@ SEEDS = (1, 2, 3)
 
 @pytest.fixture(scope="module", params=SEEDS)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    tables = make_tables(seed=request.param, ids=NAMES)
+    tables = make_tables(seed=request.param, ids=NAMES, repeats=request.param == SEEDS[0])
     if request.param == SEEDS[-1]:
         # Equal scores and equal similarities: the order among equals counts.
         tables = tables._replace(similarity=np.round(tables.similarity * 2) / np.float32(2))
@@ -63,8 +63,9 @@ def logs(draw: st.DrawFn) -> list[Event]:
 @given(log=logs(), k=st.sampled_from([100, 60, 21, 7]), data=st.data())
 def test_values_are_the_same_text(bundle: Bundle, log: list[Event], k: int, data: st.DataObject) -> None:
     n = data.draw(st.integers(1, min(k, 20)))
-    oracle = Ranker(bundle.path, k, n)
-    core = rank.Ranker(bundle, k, n, ("home", "cart"))
+    percent = data.draw(st.sampled_from([100, 60, 5]))
+    oracle = Ranker(bundle.path, k, n, percent)
+    core = rank.Ranker(bundle, k, n, ("home", "cart"), percent)
     kernel = KernelRun(oracle.bundle.segments)
     kernel.apply(log)
     users = apply_events(log, oracle.bundle.segments, "every_event", 8)
@@ -81,7 +82,7 @@ def test_a_user_without_a_ring_gets_the_lists_of_her_segment(bundle: Bundle) -> 
     oracle = Ranker(bundle.path)
     profile = apply_events([event(0, 1, "page_view", 0, 2, 0.0)], oracle.bundle.segments, "every_event", 8)['u0 ä"'].profile
     places = ring(profile, oracle.bundle)
-    found = candidates(profile, oracle.bundle, places, similar_items(profile, places, oracle.bundle), 100)
+    found = candidates(profile, oracle.bundle, places, similar_items(places, oracle.bundle), 100)
     assert not places
     assert {candidate.source for candidate in found} == {2, 3, 4, 6, 7}
     assert len(oracle.rank(profile)) == 20

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from models.bundle import Bundle
 from tests.unit.bundles import make_bundle, make_profiles, make_ranker, make_tables
-from training.ranker_file import export_mlp
+from training.rankers.onnx_file import export_mlp
 from udfs.blocks import unpack_block
 from udfs.candidates import Candidates
 from udfs.rank import Ranker
@@ -140,12 +140,13 @@ def test_choosing(data: Any) -> None:
     )
     full = np.zeros(40, np.uint32)
     full[:count] = category
-    chosen = choose(full, found, scores, 44, top)
+    most = most_of_a_category(top, data.draw(st.sampled_from([100, 60, 1])))
+    chosen = choose(full, found, scores, 44, top, most)
 
     order = sorted((k for k in range(count) if np.isfinite(scores[k])), key=lambda k: (-float(scores[k]), k))
     taken: list[int] = []
     for k in order:
-        if len(taken) < top and sum(category[other] == category[k] for other in taken) < most_of_a_category(top):
+        if len(taken) < top and sum(category[other] == category[k] for other in taken) < most:
             taken.append(k)
     rest = [k for k in order if k not in taken][: top - len(taken)]
     assert chosen.position[0, : chosen.filled[0]].tolist() == taken + rest

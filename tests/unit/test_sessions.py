@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.bundles import START
 from training.history import read_history
 from training.importers import import_file
-from training.sessions import item_numbers, item_sessions, number_sessions
+from training.sessions import clicks, item_numbers, item_sessions, next_clicks, number_sessions
 from udfs.events import EVENT, GOES_TO_RING, KIND
 from udfs.hashing import hash64
 
@@ -53,7 +53,7 @@ def test_numbers_against_a_dictionary(rows: list[tuple[int, int, int]]) -> None:
 
 def test_item_sequences() -> None:
     events = log(
-        (0, 0, "view_item", "a"), (1, 1, "view_item", "b"), (0, 2, "search", "a"), (0, 3, "add_to_cart", "x"),
+        (0, 0, "view_item", "a"), (1, 1, "view_item", "b"), (0, 2, "search", "a"), (0, 3, "view_item", "x"),
         (0, 2, "view_item", "a"), (1, 9, "page_view", ""), (2, 9, "page_view", ""),
     )  # fmt: skip
     session = np.array([0, 1, 0, 0, 0, 1, 2])
@@ -67,6 +67,24 @@ def test_item_sequences() -> None:
     assert item_sessions(events, session, items, least=2).items.tolist() == [1, -1, 1]
     assert item_sessions(events[:0], session[:0], items).ends.tolist() == []
     assert item_numbers(events["item"], items[:0]).tolist() == [-1] * 7
+
+
+def test_clicks_are_views_where_there_are_any() -> None:
+    events = log(
+        (0, 0, "view_item", "a"), (0, 1, "add_to_cart", "a"), (0, 2, "purchase", "a"), (0, 3, "view_item", ""), (0, 4, "search", "a")
+    )
+    assert clicks(events).tolist() == [True, False, False, False, False]
+    assert clicks(events[1:]).tolist() == [True, True, False, False], "a log of carts and purchases"
+
+
+def test_what_follows_a_click() -> None:
+    events = log(
+        (0, 0, "view_item", "a"), (1, 1, "view_item", "x"), (0, 2, "view_item", "a"), (0, 3, "view_item", "b"), (1, 9, "search", "")
+    )
+    found = next_clicks(events, item_sessions(events, events["user"].astype(np.int64), np.zeros(0, np.uint64)))
+    assert found.row.tolist() == [0, 2]
+    assert found.item.tolist() == [hash64("a"), hash64("b")]
+    assert ((found.begun - START) // MINUTE).tolist() == [0, 0]
 
 
 def test_the_sessions_of_an_archive(tmp_path: Path) -> None:

@@ -8,23 +8,20 @@ import numpy as np
 import pytest
 
 from models.bundle import Bundle, BundleError
-from tests.unit.bundles import START, category_hash, make_profiles, make_segments, make_tables
+from tests.unit.bundles import START, category_hash, make_segments
 from training.history import read_history
-from training.interactions import find_visits, next_items
 from training.items import Items, collect_items
-from training.neighbours import find_neighbours
 from training.profiles import follow
-from training.ranker import Examples, fit_ranker, make_examples
+from training.rankers.choosing import FITS
+from training.sessions import item_sessions, number_sessions
 from training.simulator import simulate
 from training.tables import build_tables
 from training.train import train
 from udfs.archive import ArchiveError
 from udfs.errors import SwerveError
 from udfs.events import EVENT, KIND
-from udfs.features import FEATURES
 from udfs.hashing import hash64
 from udfs.profile import empty_profiles
-from udfs.scorer import Scorer
 from udfs.update import Updater
 
 HOUR = 3_600_000
@@ -60,13 +57,14 @@ def items_of(*ids: str, **changes: Any) -> Items:
     plain: dict[str, Any] = {
         "hash": np.array([hash64(i) for i in ids], np.uint64), "category": np.full(n, category_hash("c"), np.uint32),
         "subcategory": np.full(n, -1, np.int32), "brand": np.full(n, -1, np.int32), "price": np.ones(n), "in_stock": np.ones(n, np.bool_),
-        "created_at": np.zeros(n, np.int64),
+        "created_at": np.zeros(n, np.int64), "titles": [""] * n,
     }  # fmt: skip
     return Items(list(ids), **{**plain, **changes})
 
 
 def tables_of(items: Items, events: Any, until: int = START + 100 * HOUR) -> Any:
-    return build_tables(items, events, find_visits(events), np.full(len(events), 1000, np.int32), 0, until)
+    sessions = item_sessions(events, number_sessions(events, np.zeros(len(events), np.uint64)), items.hash)
+    return build_tables(items, events, sessions, np.full(len(events), 1000, np.int32), 0, until, 0)[0]
 
 
 def test_a_bundle_that_keeps_the_contract_and_beats_the_simple_methods(archive: Path, trained: tuple[Path, dict[str, Any]]) -> None:
@@ -77,15 +75,18 @@ def test_a_bundle_that_keeps_the_contract_and_beats_the_simple_methods(archive: 
     assert len(set(report["segments"])) == len(report["segments"]) == len(bundle.segments.centroids) > 1
     metrics = bundle.manifest.metrics
     assert metrics == report["metrics"]
-    assert metrics["cases"] > 300
-    hits = {method: metrics[method]["hr@20"] for method in ("swerve", "item_to_item", "popularity")}
-    assert hits["swerve"] > hits["item_to_item"] > hits["popularity"]
+    assert metrics["cases"] > 100
+    hits = {method: metrics[method]["hr@20"] for method in ("swerve", "retrieval")}
+    assert hits["swerve"] > hits["retrieval"] > 0.1
     assert metrics["candidates"]["hr@100"] >= hits["swerve"]
     training = bundle.manifest.training
-    assert training["from"] < training["until"] == metrics["from"] < metrics["until"]
+    assert training["from"] < metrics["from"] < metrics["until"] == training["until"]
+    assert training["ranker"] == report["ranker"]
+    assert set(training["rankers"]) == set(FITS)
     assert (report["rejects"], report["denied"]) == (120, report["denied"])
     assert report["denied"] > 0
-    assert json.loads((path / "manifest.json").read_text())["features"] == list(FEATURES)
+    assert json.loads((path / "manifest.json").read_text())["features"] == list(bundle.scorer.features)
+    assert json.loads((path / "retrieval.json").read_text())["chosen"] == training["retrieval"]
 
 
 def test_the_same_seed_gives_the_same_bundle(archive: Path, trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -133,22 +134,10 @@ def test_neighbours() -> None:
     tables = tables_of(items_of("a", "b", "c", "d"), events)
     number = {tables.item_id(i): i for i in range(4)}
     near = {name: [tables.item_id(i) for i in tables.neighbours[number[name]] if i >= 0] for name in "abcd"}
-    assert near == {"a": ["b", "c"], "b": ["c", "a"], "c": ["b", "a"], "d": []}
+    assert near == {"a": ["b", "c"], "b": ["c", "a"], "c": ["a", "b"], "d": []}
     assert np.all(tables.similarity[tables.neighbours < 0] == 0)
-
-
-def test_what_follows_is_nearer_than_what_came_before() -> None:
-    same = np.zeros(2, np.int64)
-    near, similarity = find_neighbours(same, same, np.array([0, 1]), np.ones(2), 2, 3)
-    assert near[:, 0].tolist() == [1, 0]
-    assert similarity[0, 0] > similarity[1, 0] > 0
-
-
-def test_next_items() -> None:
-    hers = ((0, "view_item", 0, "a"), (0, "search", 1, ""), (0, "add_to_cart", 2, "a"), (0, "view_item", 3, "b"), (0, "view_item", 4, "a"))
-    events = log(hers[0], (1, "view_item", 0, "x"), *hers[1:], (0, "view_item", 60, "c"))
-    names = {hash64(name): name for name in "abcx"} | {0: ""}
-    assert [names[item] for item in next_items(events, find_visits(events)).tolist()] == ["b", "", "b", "b", "", "", ""]
+    # a was seen twice, each time with b right after it: 2 / (2 + 2).
+    assert tables.similarity[number["a"], 0].tolist() == [0.5, 0.5, 0.0]
 
 
 def test_items_are_numbered_by_how_much_they_are_looked_at() -> None:
@@ -186,31 +175,6 @@ def test_the_catalogue_wins_over_the_events(archive: Path) -> None:
     assert not items.in_stock.all()
     assert {category_hash(name) for name in names.values()} == set(names)
     assert set(items.category.tolist()) - {0} <= set(names)
-
-
-def test_a_ranker_learns_what_was_chosen() -> None:
-    random = np.random.default_rng(0)
-    rows = random.random((4_000, len(FEATURES))).astype(np.float32)
-    chosen = rows[:, FEATURES.index("trend")] > 0.8
-    scorer = Scorer(fit_ranker(Examples(rows, chosen, 200), 0), FEATURES)
-    scores = scorer.score(rows)
-    assert scores[chosen].mean() > 0.7 > 0.2 > scores[~chosen].mean()
-
-
-def test_too_few_examples_leave_a_ranker_that_prefers_the_similar() -> None:
-    scorer = Scorer(fit_ranker(Examples(np.zeros((3, len(FEATURES)), np.float32), np.zeros(3, np.bool_), 3), 0), FEATURES)
-    rows = np.zeros((4, len(FEATURES)), np.float32)
-    rows[1, FEATURES.index("similar_score")] = 1.0
-    assert scorer.score(rows)[1] > scorer.score(rows)[0]
-
-
-def test_examples_hold_one_right_item_a_list() -> None:
-    tables, profiles = make_tables(), make_profiles(50)
-    following = np.where(np.arange(50) % 2 == 0, tables.item_hash[np.arange(50)], np.uint64(12345))
-    examples = make_examples(tables, profiles, following, 0)
-    assert 0 < examples.lists <= 25
-    assert examples.chosen.sum() == examples.lists
-    assert len(examples.features) <= 17 * examples.lists
 
 
 def test_what_cannot_be_trained_on(archive: Path, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from models.bundle import Bundle
-from training.evaluate.cases import choose, find_cases, known_items
 from training.feedback.drift import VERSION, Observed, compare, observe, reference
 from training.feedback.events import Progress
 from training.history import read_history
 from training.profiles import follow
+from training.sessions import item_sessions, next_clicks
 from udfs.errors import SwerveError
 from udfs.rank import Ranker
 
@@ -86,18 +86,20 @@ def read_reference(path: Path) -> dict[str, Any]:
 
 
 def _seen(ranker: Ranker, archive: Path, since: int | None, seed: int, progress: Progress | None) -> tuple[Observed, int, int]:
-    """Rank shoppers as they were before they turned to another item, as training does; gives also the first and the last time looked at."""
+    """Rank shoppers as they were before their next click, as training does; gives also the first and the last time looked at."""
     history = read_history(archive, progress)
     times = history.events["event_time"]
     if not len(times):
         raise SwerveError(f"{archive} has no event that may be used for personalisation", "consent: personalization_storage")
     if since is None:
         since = int(np.sort(times)[int((len(times) - 1) * WARM_UP)])
-    rows = find_cases(history, known_items(history.events)).row
-    rows = rows[times[rows] >= since]
-    rows = np.sort(rows[choose(len(rows), PROFILES, seed)])
+    sessions = item_sessions(history.events, history.session, ranker.tables.item_hash)
+    rows = next_clicks(history.events, sessions).row
+    rows = np.sort(rows[times[rows] >= since])
     if not len(rows):
-        raise SwerveError(f"{archive} has nobody who clicked on two items in a row since then", "an earlier --since, or a longer archive")
+        raise SwerveError(f"{archive} has nobody who clicked twice since then", "an earlier --since, or a longer archive")
+    if len(rows) > PROFILES:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, PROFILES, replace=False))
     wanted = np.zeros(len(times), np.bool_)
     wanted[rows] = True
     profiles, _ = follow(history.events, history.users, ranker.bundle.segments, wanted)
