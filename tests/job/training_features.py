@@ -36,7 +36,7 @@ def feature_differences(archive: Path, bundle_path: Path, client: redis.Redis) -
     if len(known) != history.users:
         return [f"training knows {history.users} users, Redis {len(known)}"]
     served = unpack_profiles([stored[known[user]] for user in users.tolist()])
-    found = Ranker(bundle, CANDIDATES).stages(served)[0]
-    features = compute_features(bundle.tables, served, found, columns(FEATURES), CANDIDATES).reshape(trained.features.shape)
-    differs = np.flatnonzero(np.any(features != trained.features, axis=(1, 2)) | np.any(found.item != trained.items, axis=1))
+    candidates = Ranker(bundle, CANDIDATES).stages(served)[0]
+    features = compute_features(bundle.tables, served, candidates, columns(FEATURES), CANDIDATES).reshape(trained.features.shape)
+    differs = np.flatnonzero(np.any(features != trained.features, axis=(1, 2)) | np.any(candidates.item != trained.items, axis=1))
     return [f"user {known[users[r]]:016x}: {np.abs(features[r] - trained.features[r]).max(0)}" for r in differs.tolist()]
