@@ -31,6 +31,7 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "models": "models",
+    "retrain": "retrain",
     "feedback": "feedback",
     "drift": "drift",
     "segments": "segments",

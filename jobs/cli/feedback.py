@@ -12,6 +12,8 @@ from jobs.cli.options import Config, Json, Set, settings_from
 from jobs.cli.output import emit, progress
 from jobs.cli.source import duration_ms, time_ms, topic_of
 
+CLICK_HEAD = f"{'clicks':>7}  {'click-through %':<21}{'assisted':>9}{'carts':>7}{'bought':>8}  {'conversion %':<19}{'revenue':>11}"
+ASSISTED_HEAD = f"{'assisted':>8}  {'of shown %':<21}{'bought after':>13}"
 GROUPS = ("model", "segment", "reason", "position", "surface")
 
 
@@ -76,20 +78,28 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         if events[name]:
             yield f"  ! {events[name]:,} of {name.replace('_', ' ')}"
     yield ""
-    head = f"{'':<28}{'shown':>10}{'clicks':>8}  {'click-through %':<22}{'assisted':>8}{'carts':>7}"
-    yield f"{head}{'bought':>8}  {'conversion %':<20}{'revenue':>11}"
-    yield _row("all", total)
+    # Where no click names its recommendation, what it assisted is all there is.
+    row = _row if total["clicks"] else _assisted_row
+    yield f"{'':<28}{'shown':>10}  {CLICK_HEAD if total['clicks'] else ASSISTED_HEAD}"
+    yield row("all", total)
     for group in GROUPS:
         yield group
-        yield from (_row(f"  {row[group]}", row) for row in document[f"by_{group}"])
+        yield from (row(f"  {one[group]}", one) for one in document[f"by_{group}"])
 
 
 def _row(name: str, row: Mapping[str, Any]) -> str:
-    label = name if len(name) < 28 else f"{name[:26]}…"
     return (
-        f"{label:<28}{row['shown']:>10,}{row['clicks']:>8,}  {_share(row['click_through']):<22}{row['assisted']:>8,}{row['carts']:>7,}"
-        f"{row['purchases']:>8,}  {_share(row['conversion'], 1):<20}{row['revenue']:>11,.2f}"
+        f"{_label(name)}{row['shown']:>10,}  {row['clicks']:>7,}  {_share(row['click_through']):<21}{row['assisted']:>9,}{row['carts']:>7,}"
+        f"{row['purchases']:>8,}  {_share(row['conversion'], 1):<19}{row['revenue']:>11,.2f}"
     )
+
+
+def _assisted_row(name: str, row: Mapping[str, Any]) -> str:
+    return f"{_label(name)}{row['shown']:>10,}  {row['assisted']:>8,}  {_share(row['assisted_rate']):<21}{row['assisted_purchases']:>13,}"
+
+
+def _label(name: str) -> str:
+    return f"{name if len(name) < 28 else name[:26] + '…':<28}"
 
 
 def _share(found: Mapping[str, float] | None, digits: int = 2) -> str:

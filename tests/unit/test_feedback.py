@@ -310,5 +310,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     text = capsys.readouterr().out
     assert "2 recommendations; those emitted count: 2 lists, 4 places" in text
     assert "25.00 [4.56, 69.94]" in text
+    assert "conversion %" in text
+    write(tmp_path / "silent", shown, [event("view_item", "v", 2, "a"), event("purchase", "v", 3, "a")])
+    assert main(["feedback", str(tmp_path / "silent"), str(tmp_path / "silent")]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("all")]
+    assert line.split() == ["all", "4", "1", "25.00", "[4.56,", "69.94]", "1"]
     assert main(["feedback", str(tmp_path), str(tmp_path), "--window", "soon"]) == 2
     assert "is no duration" in capsys.readouterr().err

@@ -18,7 +18,6 @@ from training.feedback.attribution import attribute
 from training.feedback.events import read_reactions
 from training.feedback.shown import read_shown
 from training.history import read_history
-from training.interactions import find_visits
 from training.off_policy.click_model import fit_clicks, placing_chances
 from training.off_policy.lists import evaluate_lists
 from training.off_policy.overlap import NoOverlap
@@ -50,7 +49,6 @@ class Shop:
 
     def profiles(self, bundle: Bundle) -> NDArray[np.void]:
         history = read_history(self.folder)
-        assert len(find_visits(history.events).order) == USERS * VIEWS
         found, _ = follow(history.events, history.users, bundle.segments, np.ones(len(history.events), np.bool_))
         return found
 

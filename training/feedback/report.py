@@ -89,6 +89,7 @@ def _row(places: pl.DataFrame, *, lists: bool) -> dict[str, Any]:
         "clicks": sums["clicked"],
         "click_through": rate(sums["clicked"], len(places)),
         "assisted": sums["assisted"],
+        "assisted_rate": rate(sums["assisted"], len(places)),
         "carts": sums["carted"],
         "purchases": sums["bought"],
         "conversion": rate(sums["bought"], sums["clicked"] + _without_click(places)),

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from models.bundle import Bundle
+from training.evaluate.cases import choose, find_cases, known_items
 from training.feedback.drift import VERSION, Observed, compare, observe, reference
 from training.feedback.events import Progress
 from training.history import read_history
 from training.profiles import follow
-from training.sessions import item_sessions, next_clicks
 from udfs.errors import SwerveError
 from udfs.rank import Ranker
 
@@ -93,13 +93,11 @@ def _seen(ranker: Ranker, archive: Path, since: int | None, seed: int, progress:
         raise SwerveError(f"{archive} has no event that may be used for personalisation", "consent: personalization_storage")
     if since is None:
         since = int(np.sort(times)[int((len(times) - 1) * WARM_UP)])
-    sessions = item_sessions(history.events, history.session, ranker.tables.item_hash)
-    rows = next_clicks(history.events, sessions).row
-    rows = np.sort(rows[times[rows] >= since])
+    rows = find_cases(history, known_items(history.events)).row
+    rows = rows[times[rows] >= since]
+    rows = np.sort(rows[choose(len(rows), PROFILES, seed)])
     if not len(rows):
-        raise SwerveError(f"{archive} has nobody who clicked twice since then", "an earlier --since, or a longer archive")
-    if len(rows) > PROFILES:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, PROFILES, replace=False))
+        raise SwerveError(f"{archive} has nobody who clicked on two items in a row since then", "an earlier --since, or a longer archive")
     wanted = np.zeros(len(times), np.bool_)
     wanted[rows] = True
     profiles, _ = follow(history.events, history.users, ranker.bundle.segments, wanted)
