@@ -127,7 +127,7 @@ def _retrain(archive: Path, model: Model, check: Check, plan: Plan, progress: Pr
         shutil.rmtree(left)  # of a run that was killed: none is running now
     with TemporaryDirectory(prefix=f".{version}-", dir=model.folder) as earlier:
         write_before(archive, Path(earlier), cut)
-        train(Path(earlier), model.path_of(version), plan.seed, progress)
+        train(Path(earlier), model.path_of(version), plan.seed, progress, previous=current)
     found = contest(Bundle.open(model.path_of(version)), current, history, cases, known, candidates=plan.candidates, seed=plan.seed)
     verdict, why = _verdict(found["measures"][plan.measure], plan)
     before = pointer.version if pointer else None
