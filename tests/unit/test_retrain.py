@@ -65,7 +65,7 @@ def instead(monkeypatch: pytest.MonkeyPatch, bundle: Bundle, ranker: bytes | Non
     """Have this bundle come out of every training; gives the archives that it was asked to learn from."""
     asked: list[Path] = []
 
-    def fake(archive: Path, out: Path, seed: int, progress: Any = None) -> None:
+    def fake(archive: Path, out: Path, seed: int, progress: Any = None, previous: Bundle | None = None) -> None:
         asked.append(archive)
         assert (archive / "catalog.csv").exists()
         manifest = replace(bundle.manifest, name=out.parent.name, version=out.name)
