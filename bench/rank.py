@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from training.history import read_history
 from training.profiles import follow
+from training.rankers.choosing import FITS
 from training.simulator import simulate
 from training.train import train
 from udfs.rank import Ranker
@@ -57,7 +58,14 @@ def measure(ranker: Ranker, profiles: NDArray[np.void], users: int, rounds: int)
 
 
 def run(
-    say: Callable[[str], None], *, events: int = 100_000, items: int = 5_000, batch: int = 256, candidates: int = 100, rounds: int = 40
+    say: Callable[[str], None],
+    *,
+    events: int = 100_000,
+    items: int = 5_000,
+    ranker: str = "auto",
+    batch: int = 256,
+    candidates: int = 100,
+    rounds: int = 40,
 ) -> dict[str, Any]:
     """Train a bundle and time rankings with it.
 
@@ -67,6 +75,8 @@ def run(
         Told what is being done.
     events, items
         Size of the simulated shop.
+    ranker
+        Kind of ranker, as for `swerve train`.
     batch
         Users in a batch.
     candidates
@@ -83,18 +93,19 @@ def run(
         archive, out = Path(folder) / "archive", Path(folder) / "model" / "1"
         say(f"simulate {events:,} events and train on them")
         simulate(archive, events, max(100, events // 20), items, SEED)
-        train(archive, out, SEED)
-        ranker = Ranker(Bundle.open(out), candidates)
+        kind = train(archive, out, SEED, kinds=tuple(FITS) if ranker == "auto" else (ranker,)).ranker
+        with_bundle = Ranker(Bundle.open(out), candidates)
         history = read_history(archive)
         wanted = np.zeros(len(history.events), np.bool_)
         wanted[np.random.default_rng(SEED).integers(0, len(wanted), min(20_000, len(wanted)))] = True
-        profiles, _ = follow(history.events, history.users, ranker.bundle.segments, wanted)
-        found = ranker.stages(profiles[:2_000])[0]
+        profiles, _ = follow(history.events, history.users, with_bundle.bundle.segments, wanted)
+        found = with_bundle.stages(profiles[:2_000])[0]
         say(f"rank {rounds} batches of {batch} users")
         return {
-            "microseconds_a_user": measure(ranker, profiles, batch, rounds),
+            "microseconds_a_user": measure(with_bundle, profiles, batch, rounds),
+            "ranker": kind,
             "candidates": candidates,
             "filled": round(float(found.filled.mean()), 1),
-            "items": len(ranker.tables.item_hash),
+            "items": len(with_bundle.tables.item_hash),
             "users_a_batch": batch,
         }

@@ -34,7 +34,14 @@ Say = Callable[[str], None]
 
 
 def run(
-    say: Say, *, events: int = 1_000_000, users: int = 50_000, items: int = 5_000, parallelism: int = 1, keep: Path | None = None
+    say: Say,
+    *,
+    events: int = 1_000_000,
+    users: int = 50_000,
+    items: int = 5_000,
+    parallelism: int = 1,
+    ranker: str = "auto",
+    keep: Path | None = None,
 ) -> dict[str, Any]:
     """Measure.
 
@@ -46,6 +53,8 @@ def run(
         Size of the simulated shop.
     parallelism
         Of the job.
+    ranker
+        Kind of ranker, as for `swerve train`.
     keep
         Folder for the archives and the bundle, used again when it is there; by default a temporary one.
 
@@ -57,11 +66,11 @@ def run(
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or Path(temporary)
-        bundle = folder / "models" / "bench" / "1"
+        bundle = folder / "models" / "bench" / ranker
         if not bundle.exists():
             say(f"simulate and train on {TRAINING_EVENTS:,} events")
             history = _archive(folder, "history", TRAINING_EVENTS, max(1, users // 5), items, TRAINING_SEED, "even")
-            _swerve("train", history, "--out", bundle)
+            _swerve("train", history, "--out", bundle, "--ranker", ranker)
         runs: dict[str, dict[str, Any]] = {}
         for activity in ACTIVITIES:
             say(f"simulate {events:,} events, users spread {'evenly' if activity == 'even' else 'by a power law'}")
@@ -70,7 +79,7 @@ def run(
                 say(f"replay, users {activity}: {', '.join(ranking)}")
                 runs.setdefault(name, {})[activity] = _replay(archive, bundle, folder / "work", parallelism, ranking)
         smallest = {name: min(run["events_per_second"] for run in by_activity.values()) for name, by_activity in runs.items()}
-        return {**smallest, "events": events, "users": users, "items": items, "parallelism": parallelism, "runs": runs}
+        return {**smallest, "ranker": ranker, "events": events, "users": users, "items": items, "parallelism": parallelism, "runs": runs}
 
 
 def _archive(folder: Path, name: str, events: int, users: int, items: int, seed: int, activity: str) -> Path:

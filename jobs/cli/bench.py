@@ -35,10 +35,19 @@ def command(
     parallelism: Annotated[int | None, typer.Option(min=1, help="Of the job.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="How long it goes on.")] = None,
     keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep what was simulated there, and use it again.")] = None,
+    ranker: Annotated[str | None, typer.Option(metavar="KIND", help="Ranker of the bundle: as for `swerve train`.")] = None,
     json: Json = False,
 ) -> None:
     """Run a benchmark; an option that it has no use for is an error."""
-    given = {"events": events, "users": users, "items": items, "parallelism": parallelism, "minutes": minutes, "keep": keep}
+    given = {
+        "events": events,
+        "users": users,
+        "items": items,
+        "parallelism": parallelism,
+        "minutes": minutes,
+        "keep": keep,
+        "ranker": ranker,
+    }
     run = find(name)
     emit(run(note, **chosen(name, run, given)), json)
 
