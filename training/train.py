@@ -145,7 +145,9 @@ def train(
     retrieval, tried = choose_retrieval(earlier, index, learn_profiles[some], learn_next[some], repeats)
     step.at(60)
     earlier = retrieval.apply(earlier, index)
-    examples, held_out = (make_examples(earlier, *pair) for pair in ((learn_profiles, learn_next), (check_profiles, check_next)))
+    examples = make_examples(earlier, learn_profiles, learn_next)
+    examples = examples.only(examples.found)
+    held_out = make_examples(earlier, check_profiles, check_next)
     step.at(70)
     choice = choose_ranker(examples, held_out, useful(examples), seed, kinds)
     step.at(85)
@@ -191,7 +193,7 @@ def train(
     step.at(100)
     return TrainReport(
         str(out), len(times), history.users, len(items.ids), history.rejects, history.denied, list(manifest.segments), choice.kind,
-        int(examples.found.sum()), metrics, round(time.monotonic() - started, 1),
+        len(examples.right), metrics, round(time.monotonic() - started, 1),
     )  # fmt: skip
 
 

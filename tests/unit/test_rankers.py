@@ -34,8 +34,7 @@ def made_up(lists: int, seed: int) -> Examples:
 
 @pytest.mark.parametrize("kind", FITS)
 def test_a_ranker_learns_what_was_chosen(kind: str) -> None:
-    learn, check = made_up(900, 0), made_up(100, 1)
-    check = check.only(check.found)
+    learn, check = (examples.only(examples.found) for examples in (made_up(900, 0), made_up(100, 1)))
     model = FITS[kind](learn, ("popularity", "trend", "session_score"), 1)
     assert quality(check, score(model, check)).mrr > 0.6
     assert FITS[kind](learn, ("popularity", "trend", "session_score"), 1) == model, "the same seed gives the same file"

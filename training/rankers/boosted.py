@@ -51,7 +51,6 @@ def fit_boosted(examples: Examples, features: Sequence[str], seed: int) -> bytes
     bytes
         The ONNX file; its score is the sigmoid of the trees' sum.
     """
-    examples = examples.only(examples.found)
     places, filled = sample_places(examples, OTHERS, seed)
     rows = examples.features[np.arange(len(places))[:, None], places][filled][:, columns(features)]
     chosen = np.zeros(places.shape, np.float32)

@@ -75,7 +75,8 @@ def choose_ranker(learn: Examples, check: Examples, features: Sequence[str], see
         Fitted with `learn` and `check`.
     """
     features = tuple(features)
-    if int(learn.found.sum()) < LEAST_EXAMPLES:
+    learn = learn.only(learn.found)
+    if len(learn.right) < LEAST_EXAMPLES:
         weights = np.array([[PRIOR.get(name, 0.0)] for name in FEATURES])
         return Choice("fixed", export_mlp([(weights, np.array([-2.0]))], FEATURES), FEATURES, {})
     models: dict[str, bytes] = {}
@@ -88,7 +89,8 @@ def choose_ranker(learn: Examples, check: Examples, features: Sequence[str], see
             best = kind
     selection = select_features(FITS[best], score, learn, check, features, models[best], seed)
     qualities[best] = selection.quality
-    everything = Examples(*(np.concatenate(pair) for pair in zip(learn, check, strict=True)))
+    everything = Examples(*(np.concatenate(pair) for pair in zip(learn, check.only(check.found), strict=True)))
+    del learn, check
     trials = {kind: rounded(of) for kind, of in qualities.items()}
     return Choice(best, FITS[best](everything, selection.features, seed), selection.features, trials, selection.report)
 

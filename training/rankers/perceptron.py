@@ -66,7 +66,6 @@ def _rows(
     examples: Examples, features: Sequence[str], seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Give standardised rows: of each list the right item, then random others."""
-    examples = examples.only(examples.found)
     places, filled = sample_places(examples, OTHERS, seed)
     chosen = np.zeros(places.shape, np.bool_)
     chosen[:, 0] = True
