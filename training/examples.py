@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,24 @@ class Examples(NamedTuple):
     def found(self) -> NDArray[np.bool_]:
         """Which lists hold the next item; the others teach nothing about order."""
         return self.right >= 0
+
+
+class Rows(NamedTuple):
+    """Candidates one below the other, list by list.
+
+    Attributes
+    ----------
+    features : f4[m, F]
+        Of the candidates.
+    chosen : bool[m]
+        Whether it is what she turned to next.
+    sizes : i8[n]
+        How many rows each list has.
+    """
+
+    features: NDArray[np.float32]
+    chosen: NDArray[np.bool_]
+    sizes: NDArray[np.int64]
 
 
 class Quality(NamedTuple):
@@ -108,6 +127,29 @@ def sample_places(examples: Examples, others: int, seed: int) -> tuple[NDArray[n
     lots[np.arange(len(lots)), examples.right] = -1.0
     chosen = np.argsort(lots, 1)[:, : 1 + others]
     return chosen, np.take_along_axis(lots, chosen, 1) < 2.0
+
+
+def rows_of(examples: Examples, features: Sequence[str], others: int, seed: int) -> Rows:
+    """Give rows to fit with: of each list that holds what came next the right candidate, then random others.
+
+    Parameters
+    ----------
+    examples
+        Lists.
+    features
+        Names of the columns.
+    others
+        How many of the others at most.
+    seed
+        Which.
+    """
+    if not examples.found.all():
+        examples = examples.only(examples.found)
+    places, filled = sample_places(examples, others, seed)
+    chosen = np.zeros(places.shape, np.bool_)
+    chosen[:, 0] = True
+    rows = examples.features[np.arange(len(places))[:, None], places][filled][:, columns(features)]
+    return Rows(rows, chosen[filled], filled.sum(1))
 
 
 def quality(examples: Examples, scores: NDArray[np.float32]) -> Quality:

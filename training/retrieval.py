@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +58,12 @@ class Retrieval:
     recency: float = 0.5
     blend: tuple[float, float, float, float] = (1.0, 0.1, 0.5, 0.2)
     quotas: tuple[int, ...] = USUAL_QUOTAS
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Retrieval:
+        """Read what `dataclasses.asdict` made, by way of JSON."""
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+        return cls(**values)
 
     def apply(self, tables: RankTables, index: SessionIndex) -> RankTables:
         """Put it into tables.

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.manifest import Manifest
 from models.write import refuse_strangers, write_bundle
-from training.examples import CANDIDATES, Examples, make_examples, quality, rounded
-from training.feedback.drift import reference
+from training.examples import make_examples
 from training.history import History, read_history
 from training.items import collect_items
+from training.measured import measures, spread
 from training.profiles import follow
-from training.rankers.choosing import FITS, Choice, choose_ranker, score, useful
+from training.rankers.choosing import FITS, choose_ranker, useful
 from training.retrieval import choose_retrieval
 from training.segmentation import Previous, Segmentation, count_moves, most_seen, segment
-from training.sessions import item_sessions, next_clicks
+from training.split import Progress, cut, split
 from training.tables import build_tables
 from udfs.errors import SwerveError
-from udfs.features import columns
 from udfs.segments import WARM_FROM, no_segments
 
-LEARN_FROM, CHECK_FROM = 0.8, 0.93
-EXAMPLES, CASES, TRIALS, REFERENCE_LISTS, SEGMENT_PROFILES = 20_000, 6_000, 3_000, 2_000, 20_000
-
-Progress = Callable[[int, int], None]
+TRIALS, SEGMENT_PROFILES = 3_000, 20_000
 
 
 @dataclass
@@ -122,45 +117,28 @@ def train(
         raise SwerveError(f"{archive} has no event with an item that may be used for personalisation", "consent: personalization_storage")
     items, names = collect_items(archive, history)
     times = history.events["event_time"]
-    cuts = _cuts(times)
+    cuts = cut(times)
     segmentation = _segments(history, cuts.learn, names, seed, previous)
     segments = segmentation.model
     step.at(25)
-    sessions = item_sessions(history.events, history.session, items.hash)
-    cases = next_clicks(history.events, sessions)
     random = np.random.default_rng(seed)
-    learn = _sample(random, cases.begun >= cuts.learn, cases.row, times, cuts.learn, cuts.check, EXAMPLES)
-    check = _sample(random, cases.begun >= cuts.learn, cases.row, times, cuts.check, cuts.end + 1, CASES)
-    wanted = np.zeros(len(times), np.bool_)
-    wanted[cases.row[learn]] = wanted[cases.row[check]] = True
-    profiles, segment_after = follow(history.events, history.users, segments, wanted, step.part(25, 35))
-    place = np.cumsum(wanted) - 1
-    learn_profiles, check_profiles = profiles[place[cases.row[learn]]], profiles[place[cases.row[check]]]
-    learn_next, check_next = cases.item[learn], cases.item[check]
-
-    count = len(segments.centroids)
+    parts = split(history, items, segments, cuts, random, step.part(25, 35))
+    sessions, segment_after, count = parts.sessions, parts.segment, len(segments.centroids)
     earlier, index = build_tables(items, history.events, sessions, segment_after, count, cuts.learn, seed)
     step.at(50)
-    some = random.permutation(len(learn))[:TRIALS]
-    retrieval, tried = choose_retrieval(earlier, index, learn_profiles[some], learn_next[some], repeats)
+    some = random.permutation(len(parts.learn.following))[:TRIALS]
+    retrieval, tried = choose_retrieval(earlier, index, parts.learn.profiles[some], parts.learn.following[some], repeats)
     step.at(60)
     earlier = retrieval.apply(earlier, index)
-    examples = make_examples(earlier, learn_profiles, learn_next)
+    examples = make_examples(earlier, *parts.learn)
     examples = examples.only(examples.found)
-    held_out = make_examples(earlier, check_profiles, check_next)
+    held_out = make_examples(earlier, *parts.check)
     step.at(70)
     choice = choose_ranker(examples, held_out, useful(examples), seed, kinds)
     step.at(85)
     tables, _ = build_tables(items, history.events, sessions, segment_after, count, cuts.end + 1, seed, retrieval)
     step.at(97)
-    metrics = {
-        "cases": len(check),
-        "from": cuts.check,
-        "until": cuts.end,
-        "swerve": choice.trials.get(choice.kind, {}),
-        "retrieval": rounded(quality(held_out, -np.arange(CANDIDATES, dtype=np.float32)[None, :].repeat(len(check), 0))),
-        "candidates": {f"hr@{CANDIDATES}": round(float(held_out.found.mean()), 4) if len(check) else 0.0},
-    }
+    metrics = measures(held_out, cuts, choice.trials.get(choice.kind, {}))
     manifest = Manifest(
         name=out.resolve().parent.name or "model",
         version=out.name,
@@ -187,7 +165,7 @@ def train(
         "segments": segmentation.report,
         "retrieval": {"chosen": asdict(retrieval), "tried": tried},
         "features": {"features": choice.report},
-        "reference": _reference(choice, held_out),
+        "reference": spread(choice.model, choice.features, held_out),
     }
     write_bundle(out, manifest, choice.model, tables, segments, documents)
     step.at(100)
@@ -195,29 +173,6 @@ def train(
         str(out), len(times), history.users, len(items.ids), history.rejects, history.denied, list(manifest.segments), choice.kind,
         len(examples.right), metrics, round(time.monotonic() - started, 1),
     )  # fmt: skip
-
-
-def _reference(choice: Choice, examples: Examples) -> dict[str, Any]:
-    """Describe how features and scores are spread, for `swerve drift`."""
-    some = examples.only(slice(0, REFERENCE_LISTS))
-    filled = some.items >= 0
-    scores = score(choice.model, some)[filled]
-    return reference(some.features[filled][:, columns(choice.features)], choice.features, scores, len(some.items))
-
-
-class _Cuts(NamedTuple):
-    """Times in ms: the choice's tables come from before `learn`, rankers learn until `check` and are compared until `end`."""
-
-    learn: int
-    check: int
-    end: int
-
-
-def _cuts(times: NDArray[np.int64]) -> _Cuts:
-    """Cut by events rather than by hours: nights and slow weeks teach nothing."""
-    ordered = np.sort(times)
-    last = len(ordered) - 1
-    return _Cuts(int(ordered[int(last * LEARN_FROM)]), int(ordered[int(last * CHECK_FROM)]), int(ordered[last]))
 
 
 def _segments(history: History, until: int, names: dict[int, str], seed: int, previous: Bundle | None) -> Segmentation:
@@ -229,19 +184,6 @@ def _segments(history: History, until: int, names: dict[int, str], seed: int, pr
     profiles, _ = follow(early, history.users, no_segments(), wanted)
     before = Previous(previous.segments, previous.manifest.segments) if previous else None
     return segment(profiles[profiles["n_events"] >= WARM_FROM], most_seen(early["category"]), names, seed, before)
-
-
-def _sample(
-    random: np.random.Generator,
-    allowed: NDArray[np.bool_],
-    row: NDArray[np.int64],
-    times: NDArray[np.int64],
-    begin: int,
-    end: int,
-    most: int,
-) -> NDArray[np.int64]:
-    of = np.flatnonzero(allowed & (times[row] >= begin) & (times[row] < end))
-    return np.sort(random.choice(of, most, replace=False)) if len(of) > most else of
 
 
 class _Steps:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jobs.cli import with_ranker
 from jobs.cli.options import Config, Json, Redis, Set, settings_from
 from jobs.cli.output import emit, progress
 from jobs.settings import Settings
@@ -166,6 +167,9 @@ def rollback(
     before = _served(model)
     check = _Check(settings)
     _tell(model, before, model.roll_back(check, note), check, json)
+
+
+app.command("with-ranker")(with_ranker.command)
 
 
 class _Check:

@@ -10,9 +10,8 @@ import numpy as np
 import xgboost
 from onnx import helper
 
-from training.examples import Examples, sample_places
+from training.examples import Examples, rows_of
 from training.rankers.onnx_file import write_model
-from udfs.features import columns
 from udfs.scorer import INPUT
 
 TREES, DEPTH, RATE = 60, 5, 0.2
@@ -51,12 +50,9 @@ def fit_boosted(examples: Examples, features: Sequence[str], seed: int) -> bytes
     bytes
         The ONNX file; its score is the sigmoid of the trees' sum.
     """
-    places, filled = sample_places(examples, OTHERS, seed)
-    rows = examples.features[np.arange(len(places))[:, None], places][filled][:, columns(features)]
-    chosen = np.zeros(places.shape, np.float32)
-    chosen[:, 0] = 1
-    data = xgboost.DMatrix(rows, chosen[filled])
-    data.set_group(filled.sum(1))
+    rows = rows_of(examples, features, OTHERS, seed)
+    data = xgboost.DMatrix(rows.features, rows.chosen.astype(np.float32))
+    data.set_group(rows.sizes)
     return export_trees(xgboost.train({**PARAMETERS, "seed": seed}, data, TREES), features)
 
 

@@ -12,9 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from training.examples import Examples, sample_places
+from training.examples import Examples, rows_of
 from training.rankers.onnx_file import Layer, export_mlp, scaled
-from udfs.features import columns
 
 OTHERS = 30
 HIDDEN = (32, 16)
@@ -66,14 +65,11 @@ def _rows(
     examples: Examples, features: Sequence[str], seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Give standardised rows: of each list the right item, then random others."""
-    places, filled = sample_places(examples, OTHERS, seed)
-    chosen = np.zeros(places.shape, np.bool_)
-    chosen[:, 0] = True
-    wanted = columns(features)
-    rows = scaled(examples.features[np.arange(len(places))[:, None], places][filled][:, wanted], features)
+    plain, chosen, _ = rows_of(examples, features, OTHERS, seed)
+    rows = scaled(plain, features)
     mean, spread = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
     spread[spread < 1e-6] = 1.0
-    return ((rows - mean) / spread).astype(np.float32), chosen[filled], mean, spread
+    return ((rows - mean) / spread).astype(np.float32), chosen, mean, spread
 
 
 def _plain(layers: Sequence[Layer], mean: NDArray[np.float64], spread: NDArray[np.float64]) -> list[Layer]:

@@ -30,10 +30,7 @@ class Selection(NamedTuple):
 def select_features(
     fit: Fit, score: Score, learn: Examples, check: Examples, features: Sequence[str], model: bytes, seed: int
 ) -> Selection:
-    """Leave out the features that bring nothing.
-
-    What a feature brings is what hit rate and mean reciprocal rank lose when its values are dealt out anew among all candidates
-    (permutation importance: L. Breiman, "Random forests", Machine Learning 45, 2001).
+    """Leave out the features that bring nothing; `importance` says what that is.
 
     Parameters
     ----------
@@ -50,10 +47,7 @@ def select_features(
     """
     features = tuple(features)
     whole = quality(check, score(model, check))
-    some = check.only(slice(0, LISTS))
-    before = quality(some, score(model, some))
-    report = [{"name": name, **_loss(model, score, some, before, name, seed)} for name in features]
-    report.sort(key=lambda of: (-of["brings"], of["name"]))
+    report = importance(score, check, features, model, seed)
     kept = tuple(name for name in features if next(of["brings"] for of in report if of["name"] == name) >= LEAST)
     if kept and len(kept) < len(features):
         smaller = fit(learn, kept, seed)
@@ -61,6 +55,36 @@ def select_features(
         if reached.value >= whole.value - TOLERANCE:
             return Selection(kept, smaller, reached, [{**of, "kept": of["name"] in kept} for of in report])
     return Selection(features, model, whole, [{**of, "kept": True} for of in report])
+
+
+def importance(score: Score, check: Examples, features: Sequence[str], model: bytes, seed: int) -> list[dict[str, Any]]:
+    """Tell what each feature brings.
+
+    It is what hit rate and mean reciprocal rank lose when its values are dealt out anew among all candidates (permutation importance:
+    L. Breiman, "Random forests", Machine Learning 45, 2001).
+
+    Parameters
+    ----------
+    score
+        Scores lists with a ranker.
+    check
+        Lists to judge by.
+    features
+        Names of the columns of `model`.
+    model
+        The ranker.
+    seed
+        Of the dealing.
+
+    Returns
+    -------
+    list of dict
+        What brings most first: `name`, `brings` (hit rate and mean reciprocal rank together), `hr@20`, `mrr@20`.
+    """
+    some = check.only(slice(0, LISTS))
+    before = quality(some, score(model, some))
+    report = [{"name": name, **_loss(model, score, some, before, name, seed)} for name in features]
+    return sorted(report, key=lambda of: (-of["brings"], of["name"]))
 
 
 def _loss(model: bytes, score: Score, examples: Examples, before: Quality, name: str, seed: int) -> dict[str, Any]:
