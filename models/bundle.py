@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import MANIFEST, RANKER, Manifest
+from models.manifest import MANIFEST, PROPENSITY, RANKER, Manifest
 from udfs.events import DEVICES
 from udfs.features import FEATURES
+from udfs.propensity import Propensities
 from udfs.rank import segment_ids
 from udfs.scorer import Scorer
 from udfs.segments import COLD_START, SegmentModel
@@ -47,8 +48,8 @@ class Bundle:
     def open(cls, path: Path | str) -> Bundle:
         """Open a bundle.
 
-        The ranker is loaded, and checked against the contract, when `scorer` is first asked for: who needs only the segments does
-        not pay for it. `check` does both.
+        The ranker and the models of shoppers are loaded, and checked against the contract, when `scorer` and `propensity` are first
+        asked for: who needs only the segments does not pay for it. `check` does both.
 
         Parameters
         ----------
@@ -89,9 +90,22 @@ class Bundle:
         """
         return Scorer((self.path / RANKER).read_bytes(), FEATURES, self.manifest.features, str(self.path / RANKER))
 
+    @cached_property
+    def propensity(self) -> Propensities | None:
+        """The models of shoppers, checked; none in a bundle without them.
+
+        Raises
+        ------
+        BundleError
+            They do not keep the contract.
+        """
+        if PROPENSITY not in self.manifest.checksums:
+            return None
+        return Propensities((self.path / PROPENSITY).read_bytes(), str(self.path / PROPENSITY))
+
     def check(self) -> None:
         """Check what `open` leaves for later."""
-        _ = self.scorer
+        _ = self.scorer, self.propensity
 
     def segment_name(self, segment: int) -> str:
         """Name a segment.

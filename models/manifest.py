@@ -9,7 +9,7 @@ from typing import Any
 
 from udfs.tables import BundleError
 
-MANIFEST, RANKER = "manifest.json", "ranker.onnx"
+MANIFEST, RANKER, PROPENSITY = "manifest.json", "ranker.onnx", "propensity.onnx"
 FORMAT = 2
 
 

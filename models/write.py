@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import TABLES, Bundle, BundleError, checksum_of
-from models.manifest import MANIFEST, RANKER, Manifest
+from models.manifest import MANIFEST, PROPENSITY, RANKER, Manifest
 from udfs.segments import SegmentModel
 from udfs.tables import RankTables
 
@@ -38,6 +38,7 @@ def write_bundle(
     tables: RankTables,
     segments: SegmentModel,
     documents: Mapping[str, Any] | None = None,
+    propensity: bytes | None = None,
 ) -> Bundle:
     """Write a bundle beside its place, check it, and move it there; a bundle that was there before is replaced.
 
@@ -53,6 +54,8 @@ def write_bundle(
         Tables of items; centroids.
     documents
         What else is told of it, for people: a JSON file each.
+    propensity
+        The ONNX file of the models of shoppers; none: a bundle without them.
 
     Returns
     -------
@@ -78,6 +81,8 @@ def write_bundle(
         for name in TABLES:
             np.save(draft / f"{name}.npy", arrays[name], allow_pickle=False)
         (draft / RANKER).write_bytes(ranker)
+        if propensity is not None:
+            (draft / PROPENSITY).write_bytes(propensity)
         for name, document in (documents or {}).items():
             (draft / f"{name}.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         filled = replace(

@@ -55,6 +55,8 @@ class History:
         Values that are no events; events without consent.
     user_hash : u8[users]
         `hash64` of the users, by number.
+    recommendation : u8[n]
+        `hash64` of the `recommendation_id` of each event, 0 for none.
     """
 
     events: NDArray[np.void]
@@ -65,6 +67,7 @@ class History:
     rejects: int
     denied: int
     user_hash: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    recommendation: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
 
 
 def read_history(archive: Path, progress: Progress | None = None) -> History:
@@ -84,10 +87,10 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
     """
     latest = int(time.time() * 1000) + FUTURE_MS
     chunks = index(archive, CHUNK_EVENTS)
-    decoder = Decoder(LocalSchemas(), keep=("user_id", "session_id", *TEXTS))
+    decoder = Decoder(LocalSchemas(), keep=("user_id", "session_id", "recommendation_id", *TEXTS))
     items: dict[int, ItemTexts] = {}
     categories: dict[int, str] = {}
-    parts, hashes, sessions = [np.empty(0, EVENT)], [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    parts, hashes, sessions, shown = [np.empty(0, EVENT)], *([np.empty(0, np.uint64)] for _ in range(3))
     rejects = denied = done = 0
     for chunk in chunks.chunks:
         data = read_chunk(chunk)
@@ -102,7 +105,8 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
         events = decoded.events[rows]
         parts.append(events)
         hashes.append(decoded.users[rows])
-        sessions.append(_hashes(decoded.data, decoded.spans[rows, decoded.keep.index("session_id")]))
+        for of, name in ((sessions, "session_id"), (shown, "recommendation_id")):
+            of.append(_hashes(decoded.data, decoded.spans[rows, decoded.keep.index(name)]))
         _learn_items(decoded, events, rows, items)
         _learn_categories(decoded, events, rows, categories)
         done += chunk.events
@@ -116,7 +120,8 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
     kept = kept[_in_time(events[kept], len(names))]
     events = events[kept]
     session = number_sessions(events, np.concatenate(sessions)[kept])
-    return History(events, len(names), session, items, categories, rejects, denied, names)
+    recommendation = np.concatenate(shown)[kept]
+    return History(events, len(names), session, items, categories, rejects, denied, names, recommendation)
 
 
 def _learn_items(decoded: Any, events: NDArray[np.void], rows: NDArray[np.int64], items: dict[int, ItemTexts]) -> None:

@@ -11,18 +11,25 @@ from numpy.typing import NDArray
 from training.history import History
 from training.items import Items
 from training.profiles import follow
+from training.propensity.learning import Shoppers, fill_in_steps
+from training.propensity.samples import Parts
+from training.retrieval import Retrieval
 from training.sessions import Sessions, item_sessions, next_clicks
+from training.tables import build_tables
 from udfs.segments import SegmentModel
+from udfs.tables import RankTables
 
-LEARN_FROM, CHECK_FROM = 0.8, 0.93
+FIT_UNTIL, LEARN_FROM, CHECK_FROM = 0.6, 0.8, 0.93
 EXAMPLES, CASES = 20_000, 6_000
 
 Progress = Callable[[int, int], None]
 
 
 class Cuts(NamedTuple):
-    """Times in ms: the choice's tables come from before `learn`, rankers learn until `check` and are compared until `end`."""
+    """Times in ms: models of shoppers are fitted before `fit` and calibrated until `learn`; the choice's tables come from before `learn`,
+    rankers learn until `check` and are compared until `end`."""
 
+    fit: int
     learn: int
     check: int
     end: int
@@ -34,7 +41,7 @@ class Asked(NamedTuple):
     Attributes
     ----------
     profiles : PROFILE[n]
-        Users as they were.
+        Users as they were, with estimates of models that know nothing from `Cuts.learn` on.
     following : u8[n]
         Hash of the item that each turned to next.
     """
@@ -54,12 +61,18 @@ class Split(NamedTuple):
         The user's segment after each event.
     learn, check
         What rankers learn from; what they are compared on, which is later.
+    check_row : i8[n]
+        The clicks of `check`, as rows of the history.
+    shoppers
+        Models of shoppers.
     """
 
     sessions: Sessions
     segment: NDArray[np.int32]
     learn: Asked
     check: Asked
+    check_row: NDArray[np.int64]
+    shoppers: Shoppers
 
 
 def cut(times: NDArray[np.int64]) -> Cuts:
@@ -72,11 +85,17 @@ def cut(times: NDArray[np.int64]) -> Cuts:
     """
     ordered = np.sort(times)
     last = len(ordered) - 1
-    return Cuts(int(ordered[int(last * LEARN_FROM)]), int(ordered[int(last * CHECK_FROM)]), int(ordered[last]))
+    return Cuts(*(int(ordered[int(last * share)]) for share in (FIT_UNTIL, LEARN_FROM, CHECK_FROM, 1.0)))
 
 
 def split(
-    history: History, items: Items, segments: SegmentModel, cuts: Cuts, random: np.random.Generator, progress: Progress | None = None
+    history: History,
+    items: Items,
+    segments: SegmentModel,
+    cuts: Cuts,
+    random: np.random.Generator,
+    seed: int,
+    progress: Progress | None = None,
 ) -> Split:
     """Take clicks of the last sessions, and the profiles that they were made with.
 
@@ -92,6 +111,8 @@ def split(
         Where the parts begin and end; a session counts whose first click is after the first cut.
     random
         Which clicks, where there are more than are needed.
+    seed
+        Of the models of shoppers.
     progress
         Called with the work done and to do.
     """
@@ -101,12 +122,19 @@ def split(
     late = cases.begun >= cuts.learn
     learn = _sample(random, late, times[cases.row], cuts.learn, cuts.check, EXAMPLES)
     check = _sample(random, late, times[cases.row], cuts.check, cuts.end + 1, CASES)
+    judged = len(check), int(np.sum(late & (times[cases.row] >= cuts.check)))
+    shoppers = Shoppers(history, sessions, Parts(cuts.fit, cuts.learn, cuts.end), cuts.check, judged, seed)
     wanted = np.zeros(len(times), np.bool_)
-    wanted[cases.row[learn]] = wanted[cases.row[check]] = True
+    wanted[cases.row[learn]] = wanted[cases.row[check]] = wanted[shoppers.rows] = True
     profiles, segment = follow(history.events, history.users, segments, wanted, progress)
     place = np.cumsum(wanted) - 1
-    parts = (Asked(profiles[place[cases.row[part]]], cases.item[part]) for part in (learn, check))
-    return Split(sessions, segment, *parts)
+
+    def tables_until(end: int) -> RankTables:
+        return Retrieval().apply(*build_tables(items, history.events, sessions, segment, len(segments.centroids), end, seed))
+
+    fill_in_steps(profiles, shoppers.learn(profiles[place[shoppers.rows]], tables_until))
+    first, later = (Asked(profiles[place[cases.row[part]]], cases.item[part]) for part in (learn, check))
+    return Split(sessions, segment, first, later, cases.row[check], shoppers)
 
 
 def _sample(

@@ -13,12 +13,13 @@ import numpy as np
 from models.bundle import Bundle
 from models.manifest import Manifest
 from models.write import refuse_strangers, write_bundle
-from training.examples import make_examples
+from training.examples import TOP, make_examples, places
 from training.history import History, read_history
 from training.items import collect_items
 from training.measured import measures, spread
 from training.profiles import follow
-from training.rankers.choosing import FITS, choose_ranker, useful
+from training.propensity.learning import told
+from training.rankers.choosing import FITS, choose_ranker, score, useful
 from training.retrieval import choose_retrieval
 from training.segmentation import Previous, Segmentation, count_moves, most_seen, segment
 from training.split import Progress, cut, split
@@ -49,6 +50,8 @@ class TrainReport:
         Lists that the ranker learned from.
     metrics
         On the last sessions, with tables and a ranker that have not seen them.
+    propensities
+        What each model of shoppers is, or why there is none.
     seconds
         How long it took.
     """
@@ -63,6 +66,7 @@ class TrainReport:
     ranker: str
     examples: int
     metrics: dict[str, Any] = field(default_factory=dict)
+    propensities: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -122,7 +126,7 @@ def train(
     segments = segmentation.model
     step.at(25)
     random = np.random.default_rng(seed)
-    parts = split(history, items, segments, cuts, random, step.part(25, 35))
+    parts = split(history, items, segments, cuts, random, seed, step.part(25, 40))
     sessions, segment_after, count = parts.sessions, parts.segment, len(segments.centroids)
     earlier, index = build_tables(items, history.events, sessions, segment_after, count, cuts.learn, seed)
     step.at(50)
@@ -136,6 +140,8 @@ def train(
     step.at(70)
     choice = choose_ranker(examples, held_out, useful(examples), seed, kinds)
     step.at(85)
+    hit = places(held_out, score(choice.earlier, held_out)) < TOP
+    propensity, of_shoppers = parts.shoppers.finish(parts.check_row, parts.check.profiles, hit)
     tables, _ = build_tables(items, history.events, sessions, segment_after, count, cuts.end + 1, seed, retrieval)
     step.at(97)
     metrics = measures(held_out, cuts, choice.trials.get(choice.kind, {}))
@@ -157,6 +163,7 @@ def train(
             "retrieval": asdict(retrieval),
             "ranker": choice.kind,
             "rankers": choice.trials,
+            "churn_days": of_shoppers["churn_risk"]["days"],
         },
         metrics=metrics,
     )
@@ -166,12 +173,13 @@ def train(
         "retrieval": {"chosen": asdict(retrieval), "tried": tried},
         "features": {"features": choice.report},
         "reference": spread(choice.model, choice.features, held_out),
+        "propensity": of_shoppers,
     }
-    write_bundle(out, manifest, choice.model, tables, segments, documents)
+    write_bundle(out, manifest, choice.model, tables, segments, documents, propensity)
     step.at(100)
     return TrainReport(
         str(out), len(times), history.users, len(items.ids), history.rejects, history.denied, list(manifest.segments), choice.kind,
-        len(examples.right), metrics, round(time.monotonic() - started, 1),
+        len(examples.right), metrics, told(of_shoppers), round(time.monotonic() - started, 1),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.events import DEVICES
+from udfs.propensity import ESTIMATES
 from udfs.segments import COLD_START, WARM_FROM, SegmentModel, profile_vectors
 from udfs.shift import LEAD, SHIFT_AT, lead
 from udfs.windows import long_count, short_count
@@ -55,6 +56,29 @@ def describe_profile(profiles: NDArray[np.void]) -> dict[str, Any]:
     }
 
 
+def describe_estimates(profiles: NDArray[np.void], churn_days: int | None = None) -> dict[str, Any] | None:
+    """Say what a bundle thinks that she will do.
+
+    Parameters
+    ----------
+    profiles : PROFILE[1]
+        The profile, as it was ranked.
+    churn_days
+        The days of absence that the bundle's churn model was asked for; none or 0: not known.
+
+    Returns
+    -------
+    dict or None
+        `click`, `purchase` and `churn` from 0 to 1, and the same in `words`; none if the bundle has no such models.
+    """
+    click, purchase, churn = (round(float(profiles[name][0]), 4) for name in ESTIMATES)
+    if not (click or purchase or churn):
+        return None
+    away = f"within {churn_days} {'day' if churn_days == 1 else 'days'}" if churn_days else "soon"
+    words = {"clicks next on what is shown": click, "about to buy": purchase, f"not back {away}": churn}
+    return {"click": click, "purchase": purchase, "churn": churn, "words": [f"{what}: {value:.2f}" for what, value in words.items()]}
+
+
 def describe_windows(profiles: NDArray[np.void], name: Name) -> list[dict[str, Any]]:
     """List what is counted in the windows, most of the short one first.
 
@@ -72,6 +96,7 @@ def describe_windows(profiles: NDArray[np.void], name: Name) -> list[dict[str, A
             "short": int(short_count(entry)),
             "long": int(long_count(entry)),
             "focus": bool(entry["category"] == profile["focus"]),
+            "affinity": round(int(entry["affinity"]) / 255, 3),
         }
         for entry in profile["categories"]
         if entry["category"]

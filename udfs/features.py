@@ -56,8 +56,12 @@ FEATURES = (
     "last_popularity",
     "session_best",
     "sequential_best",
+    "click_propensity",
+    "purchase_propensity",
+    "churn_risk",
+    "category_affinity",
 )
-OF_SIMILAR, OF_RING, OF_INTEREST, OF_ITEM, OF_USER, OF_RANKING = 0, 10, 17, 23, 29, 36  # where each group begins
+OF_SIMILAR, OF_RING, OF_INTEREST, OF_ITEM, OF_USER, OF_RANKING, OF_ESTIMATES = 0, 10, 17, 23, 29, 36, 40  # where each group begins
 VIEWS, CARTS, PURCHASES = 2, 5, 8
 MOBILE = 2
 BYTE = 127.0  # a vector of length 1 is stored in units of 1 / 127
@@ -193,6 +197,9 @@ def _user_features(profile: Any, row: Any) -> float:
     row[OF_USER + 4] = 1.0 if profile.focus != 0 else 0.0
     row[OF_USER + 5] = 1.0 if profile.shifts > 0 and profile.shift_time >= profile.visit_start else 0.0
     row[OF_USER + 6] = 1.0 if profile.device == MOBILE else 0.0
+    row[OF_ESTIMATES] = profile.click_propensity
+    row[OF_ESTIMATES + 1] = profile.purchase_propensity
+    row[OF_ESTIMATES + 2] = profile.churn_risk
     return math.log(1.0 + profile.price_sum / profile.price_n) if profile.price_n > 0 else 0.0
 
 
@@ -216,12 +223,13 @@ def _category_shares(profile: Any, short: Any, long: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _category_features(profile: Any, category: Any, short: Any, long: Any, row: Any) -> None:
-    row[OF_INTEREST], row[OF_INTEREST + 1] = 0.0, 0.0
+    row[OF_INTEREST], row[OF_INTEREST + 1], row[OF_ESTIMATES + 3] = 0.0, 0.0, 0.0
     row[OF_INTEREST + 2] = 1.0 if category != 0 and category == profile.focus else 0.0
     if category != 0:
         for i in range(CATEGORIES):
             if profile.categories[i].category == category:
                 row[OF_INTEREST], row[OF_INTEREST + 1] = short[i], long[i]
+                row[OF_ESTIMATES + 3] = profile.categories[i].affinity / 255.0
                 break
 
 

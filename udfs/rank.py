@@ -14,6 +14,7 @@ from udfs.candidates import POPULAR, SEGMENT, Candidates, Quotas, find_candidate
 from udfs.features import columns, compute_features
 from udfs.keys import fallback_key
 from udfs.profile import empty_profiles
+from udfs.propensity import Propensities, fill
 from udfs.rules import Chosen, choose, most_of_a_category
 from udfs.scorer import Scorer, padded
 from udfs.segments import COLD_START, SegmentModel
@@ -22,7 +23,7 @@ from udfs.tables import COLD_SEGMENTS, RankTables, item_slots
 from udfs.values import Heads, Lists, Renderer, Values, join_blocks
 
 USERS_A_CALL = 256  # what a call works on stays in the processor's cache; no result depends on it
-STAGES = ("candidates", "features", "onnx", "rules", "json")
+STAGES = ("estimates", "candidates", "features", "onnx", "rules", "json")
 
 
 class RankBundle(Protocol):
@@ -37,6 +38,10 @@ class RankBundle(Protocol):
     @property
     def scorer(self) -> Scorer:
         """Its ranker."""
+
+    @property
+    def propensity(self) -> Propensities | None:
+        """What it thinks of shoppers; none where it has no such models."""
 
     def segment_name(self, segment: int) -> str:
         """Name a segment."""
@@ -135,13 +140,16 @@ class Ranker:
         users
             R user ids.
         profiles : PROFILE[R]
-            Their profiles at the event that asked.
+            Their profiles at the event that asked; the bundle's estimates are written into them.
         reasons : u1[R]
             What asked, as bits.
         now_ms
             The clock, for `generated_at`.
         """
         timings = dict.fromkeys(STAGES, 0)
+        started = time.perf_counter_ns()
+        fill(profiles, self.bundle.propensity)
+        timings["estimates"] = time.perf_counter_ns() - started
         parts, dropped = [], 0
         for start in range(0, len(users), USERS_A_CALL):
             lists, lost = self._lists(profiles[start : start + USERS_A_CALL], timings)
@@ -168,13 +176,14 @@ class Ranker:
         Parameters
         ----------
         profiles : PROFILE[R]
-            Profiles.
+            Profiles; the bundle's estimates are written into them.
 
         Returns
         -------
         Candidates, f4[R * rows, F], f4[R * rows], Chosen
             Candidates, features in the order of the bundle, scores, and what was chosen.
         """
+        fill(profiles, self.bundle.propensity)
         found = find_candidates(self.tables, self.slots, profiles, self.quotas, self._working)
         rows = compute_features(self.tables, profiles, found, self._wanted, self.rows)
         scores = self.bundle.scorer.score(rows, found.item, found.ring)
@@ -242,7 +251,7 @@ class Ranker:
             np.take_along_axis(found.anchor, at, 1),
         )
         times.append(time.perf_counter_ns())
-        for stage, spent in zip(STAGES, np.diff(times).tolist(), strict=False):
+        for stage, spent in zip(STAGES[1:], np.diff(times).tolist(), strict=False):
             timings[stage] += spent
         return lists, int(chosen.dropped[0])
 

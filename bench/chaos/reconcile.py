@@ -58,6 +58,7 @@ def expect(log: Log, bundle: Path, now: int) -> OracleResult:
     ranker = Ranker(bundle, ranks.candidates, ranks.top, ranks.category_percent)
     result = run_log(log, ranker.bundle.segments, ranks.on, ranks.every, now, last_only=True)
     for user, request in result.last_requests().items():
+        result.served[user] = ranker.served(request.profile)
         result.values[user] = {SURFACE: ranker.value(user, request.profile, SURFACE)}
     return result
 
@@ -66,7 +67,7 @@ def compare_users(expected: OracleResult, client: Any, found: Findings) -> None:
     """Compare each user's profile, version and recommendations; `client` is a `redis.Redis`."""
     for user, request in expected.last_requests().items():
         packed, value = client.get(profile_key(user)), client.get(recommendations_key(user, SURFACE))
-        lost, lines = _differences(request, expected.values[user][SURFACE], packed, value)
+        lost, lines = _differences(request, expected.served[user], expected.values[user][SURFACE], packed, value)
         found.lost_events += lost
         found.stale += bool(lines)
         found.say(f"{user}: {line}" for line in lines)
@@ -75,7 +76,7 @@ def compare_users(expected: OracleResult, client: Any, found: Findings) -> None:
     found.say(f"{user}: is in Redis, but was never in the shop" for user in sorted(strangers))
 
 
-def _differences(request: Any, expected: str, packed: bytes | None, value: bytes | None) -> tuple[int, list[str]]:
+def _differences(request: Any, served: Any, expected: str, packed: bytes | None, value: bytes | None) -> tuple[int, list[str]]:
     from tests.oracle.compare import profile_differences, value_differences
     from udfs.profile import unpack_profiles
 
@@ -84,7 +85,7 @@ def _differences(request: Any, expected: str, packed: bytes | None, value: bytes
     profile = unpack_profiles([packed[VERSION_BYTES:]])[0]
     version = tuple(int.from_bytes(packed[i : i + 8], "big") for i in (0, 8))
     lines = [] if version == request.version else [f"version {version}, oracle {request.version}"]
-    lines += profile_differences(request.profile, profile) + value_differences(expected, value.decode())
+    lines += profile_differences(served, profile) + value_differences(expected, value.decode())
     unseen = set(request.profile.seen) - set(profile["seen"].tolist())
     return max(request.profile.seen_n - int(profile["seen_n"]), len(unseen)), lines
 

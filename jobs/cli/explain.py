@@ -55,8 +55,8 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        user_id, surface, and what each stage found: profile, windows, shift, segment, ranking; `value` compares it with Redis, and is none
-        where Redis holds nothing for her on that surface.
+        user_id, surface, and what each stage found: profile, estimates (none without such models), windows, shift, segment, ranking;
+        `value` compares it with Redis, and is none where Redis holds nothing for her on that surface.
 
     Raises
     ------
@@ -65,9 +65,10 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
     """
     from jobs.serving import bundle_that_ranked
     from models.bundle import Bundle
-    from udfs.describe import describe_profile, describe_segment, describe_shift, describe_windows
+    from udfs.describe import describe_estimates, describe_profile, describe_segment, describe_shift, describe_windows
     from udfs.explanation import compare_value, explain_ranking
     from udfs.profile import ProfileError, unpack_profiles
+    from udfs.propensity import fill
     from udfs.rank import Ranker
     from udfs.segments import choose_anew
 
@@ -78,11 +79,13 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
         raise SwerveError(f"the profile of {user} cannot be read: {error}") from None
     bundle = Bundle.open(bundle_that_ranked(settings, _version_of(stored)))
     choose_anew(profiles, bundle.segments)
+    fill(profiles, bundle.propensity)
     ranker = Ranker(bundle, settings.rank.candidates, settings.rank.top, (surface,), settings.rank.category_percent)
     return {
         "user_id": user,
         "surface": surface,
         "profile": {**describe_profile(profiles), "bytes": len(packed)},
+        "estimates": describe_estimates(profiles, bundle.manifest.training.get("churn_days")),
         "windows": describe_windows(profiles, bundle.category_name),
         "shift": describe_shift(profiles, bundle.category_name),
         "segment": describe_segment(profiles, bundle.segments, bundle.category_name, bundle.segment_name),

@@ -28,7 +28,7 @@ def show(document: Mapping[str, Any], every: bool = False) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_OF_A_PIPE)
-    _profile(console, document["user_id"], document["profile"])
+    _profile(console, document["user_id"], document["profile"], document["estimates"])
     _windows(console, document["windows"])
     _shift(console, document["shift"])
     _segment(console, document["segment"])
@@ -36,7 +36,7 @@ def show(document: Mapping[str, Any], every: bool = False) -> None:
     _value(console, document["value"], document["surface"])
 
 
-def _profile(console: Console, user: str, profile: Mapping[str, Any]) -> None:
+def _profile(console: Console, user: str, profile: Mapping[str, Any], estimates: Mapping[str, Any] | None) -> None:
     _head(console, f"Profile of {user}")
     cart = profile["cart"]
     shown = profile["mean_price"]
@@ -57,6 +57,7 @@ def _profile(console: Console, user: str, profile: Mapping[str, Any]) -> None:
             ),
             ("context", f"{profile['device']}, {profile['country'] or 'no country'}"),
             ("clock", f"{_time(profile['clock'])}; {profile['bytes']:,} bytes in Redis"),
+            ("estimates", ", ".join(estimates["words"]) if estimates else "the model makes none"),
         ),
     )
 
@@ -65,8 +66,11 @@ def _windows(console: Console, windows: Sequence[Mapping[str, Any]]) -> None:
     _head(console, "Windows: what she looked at in the last half hour, and in four weeks")
     _table(
         console,
-        (("category", "left"), ("short", "right"), ("long", "right"), ("", "left")),
-        [(one["category"], f"{one['short']:,}", f"{one['long']:,}", "◀ focus" if one["focus"] else "") for one in windows],
+        (("category", "left"), ("short", "right"), ("long", "right"), ("next", "right"), ("", "left")),
+        [
+            (one["category"], f"{one['short']:,}", f"{one['long']:,}", f"{one['affinity']:.2f}", "◀ focus" if one["focus"] else "")
+            for one in windows
+        ],
     )
 
 

@@ -61,8 +61,8 @@ def look_up(settings: RedisSettings, user: str, surface: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        user_id, surface, source ("user", "segment" or "default"), key, ttl_seconds, value (the JSON in Redis), profile (clock, n_events
-        and segment, or none).
+        user_id, surface, source ("user", "segment" or "default"), key, ttl_seconds, value (the JSON in Redis), profile (clock, n_events,
+        segment and estimates, or none).
 
     Raises
     ------
@@ -79,7 +79,7 @@ def look_up(settings: RedisSettings, user: str, surface: str) -> dict[str, Any]:
     try:
         with connect(settings.url, password) as client:
             stored = read_profile(client, user, settings.prefix)
-            segment = _segment(stored.packed) if stored and stored.packed else None
+            segment, estimates = _of_profile(stored.packed) if stored and stored.packed else (None, None)
             found = read_recommendations(client, user, surface, segment, settings.prefix)
     except redis_py.RedisError as error:
         raise SwerveError(f"{settings.masked_url}: {why_to_wait(error)[1]}") from None
@@ -88,14 +88,16 @@ def look_up(settings: RedisSettings, user: str, surface: str) -> dict[str, Any]:
             f"{settings.masked_url} holds nothing for {user} on {surface}, and no fall-back either",
             "has a job written there? redis.prefix and --surface should be those of the job",
         )
-    profile = {"clock": stored.clock, "n_events": stored.n_events, "segment": segment} if stored else None
+    profile = {"clock": stored.clock, "n_events": stored.n_events, "segment": segment, "estimates": estimates} if stored else None
     return {"user_id": user, "surface": surface, **found._asdict(), "profile": profile}
 
 
-def _segment(packed: bytes) -> int:
+def _of_profile(packed: bytes) -> tuple[int, dict[str, Any] | None]:
+    from udfs.describe import describe_estimates
     from udfs.profile import unpack_profiles
 
-    return int(unpack_profiles([packed])["segment"][0])
+    profiles = unpack_profiles([packed])
+    return int(profiles["segment"][0]), describe_estimates(profiles)
 
 
 def _print(document: Mapping[str, Any]) -> None:
@@ -108,7 +110,7 @@ def _print(document: Mapping[str, Any]) -> None:
     console = Console()
     console.print(Text(WHOSE["user"].format(document["user_id"]), style="bold") if document["source"] == "user" else Text(document["key"]))
     for name, text in _facts(value, profile, document["ttl_seconds"]):
-        console.print(Text(f"  {name:<9}{text}"))
+        console.print(Text(f"  {name:<11}{text}"))
     table = Table(box=box.SIMPLE_HEAD)
     for column, justify in (("", "right"), ("item", "left"), ("score", "right"), ("why", "left")):
         table.add_column(column, justify="right" if justify == "right" else "left", overflow="fold")
@@ -126,6 +128,8 @@ def _facts(value: Mapping[str, Any], profile: Mapping[str, Any] | None, ttl: int
     ]
     if profile:
         facts.append(("event", f"{_time(value['event_time'])}, number {profile['n_events']:,} of hers"))
+        if profile["estimates"]:
+            facts.append(("estimates", ", ".join(profile["estimates"]["words"])))
     age = f"{_time(value['generated_at'])}, {_span(time.time() - value['generated_at'] / 1000)} ago"
     facts.append(("computed", age + (f"; expires in {_span(ttl)}" if ttl is not None else "")))
     return facts

@@ -15,8 +15,10 @@ from udfs.archive import read_records
 from udfs.features import FEATURES, columns, compute_features
 from udfs.hashing import hash64
 from udfs.profile import unpack_profiles
+from udfs.propensity import fill
 from udfs.rank import Ranker
 from udfs.redis_reads import read_profile
+from udfs.update import due, fire
 
 
 def feature_differences(archive: Path, bundle_path: Path, client: redis.Redis) -> list[str]:
@@ -28,9 +30,12 @@ def feature_differences(archive: Path, bundle_path: Path, client: redis.Redis) -
     wanted[list(newest.values())] = True
     profiles, _ = follow(history.events, history.users, bundle.segments, wanted)
     users = history.events["user"][wanted]
+    records = list(read_records(archive, "events"))
+    fire(profiles, due(profiles, max(int(record["event_time"]) for record in records) - 1))
+    fill(profiles, bundle.propensity)
     trained = make_examples(bundle.tables, profiles, np.zeros(len(profiles), np.uint64))
 
-    ids = {str(record["user_id"]) for record in read_records(archive, "events") if record.get("user_id")}
+    ids = {str(record["user_id"]) for record in records if record.get("user_id")}
     stored = {hash64(user): found.packed for user in ids if (found := read_profile(client, user)) is not None}
     known = sorted(stored)
     if len(known) != history.users:

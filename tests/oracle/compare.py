@@ -87,7 +87,7 @@ def compare_redis(result: OracleResult, client: Any, prefix: str = "", surfaces:
         if version != request.version:
             found.append(f"{user_id}: version {version}, oracle {request.version}")
         record = unpack_profiles([packed[VERSION_BYTES:]])[0]
-        found += [f"{user_id} profile: {line}" for line in profile_differences(request.profile, record)]
+        found += [f"{user_id} profile: {line}" for line in profile_differences(result.served[user_id], record)]
     for kind, pattern in (("rec", f"{prefix}rec:{{*}}:*"), ("profile", f"{prefix}profile:{{*}}")):
         there = {re.sub(r"^.*?\{(.*)\}.*$", r"\1", key.decode()) for key in client.scan_iter(match=pattern, count=10_000)}
         found += [f"{user_id}: a {kind} key, but she asked for no ranking" for user_id in sorted(there - set(last))]

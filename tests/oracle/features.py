@@ -62,6 +62,8 @@ def features(profile: Profile, bundle: Bundle, places: list[Place], similar: Sim
         "last_popularity": tables["popularity"][places[0].item] if places else 0.0,
         "session_best": _ratio(similar.greatest["session"], similar.norm),
         "sequential_best": similar.greatest["sequential"],
+        **{name: getattr(profile, name) for name in ("click_propensity", "purchase_propensity", "churn_risk")},
+        "category_affinity": profile.categories[entry].affinity / 255 if entry >= 0 else 0.0,
     }
 
 

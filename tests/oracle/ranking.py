@@ -14,6 +14,7 @@ import onnxruntime
 from tests.oracle.bundle import Bundle
 from tests.oracle.candidates import SIMILAR, Candidate, Similar, candidates, ring, similar_items
 from tests.oracle.constants import DEVICES
+from tests.oracle.estimates import Estimator
 from tests.oracle.features import features
 from tests.oracle.profile import Profile
 from tests.oracle.segments import for_ranking
@@ -51,10 +52,16 @@ class Ranker:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(folder / "ranker.onnx"), options, providers=["CPUExecutionProvider"])
+        self.estimator = Estimator(folder)
         self.names: list[str] = json.loads(self.session.get_modelmeta().custom_metadata_map["swerve.features"])
+
+    def served(self, profile: Profile) -> Profile:
+        """A profile as it is ranked, and stands in Redis."""
+        return self.estimator.served(for_ranking(profile, self.bundle.segments))
 
     def rank(self, profile: Profile) -> list[Ranked]:
         """The items of a profile, best first."""
+        profile = self.estimator.served(profile)
         places = ring(profile, self.bundle)
         similar = similar_items(places, self.bundle)
         found = candidates(profile, self.bundle, places, similar, self.k)

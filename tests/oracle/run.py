@@ -27,6 +27,8 @@ class OracleResult:
     requests: list[RankRequest] = field(default_factory=list)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     """By user and surface the JSON in Redis at the end, with `generated_at` 0."""
+    served: dict[str, Profile] = field(default_factory=dict)
+    """By user the profile in Redis at the end."""
     rejects: list[Reject] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -116,5 +118,6 @@ def run(
     ranker = Ranker(bundle_dir, candidates, top)
     result = run_log(read_archive(archive, now=now, too_large=too_large), ranker.bundle.segments, rank_on, every, end)
     for user_id, request in result.last_requests().items():
+        result.served[user_id] = ranker.served(request.profile)
         result.values[user_id] = {surface: ranker.value(user_id, request.profile, surface) for surface in surfaces}
     return result

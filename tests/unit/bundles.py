@@ -9,19 +9,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.neural_network import MLPClassifier
 
 from models.bundle import Bundle
 from models.manifest import Manifest
 from models.write import write_bundle
+from training.propensity.fitting import Fitted
+from training.propensity.onnx_file import export
 from training.rankers.onnx_file import Layer, export_mlp
 from udfs.candidates import USUAL_QUOTAS
 from udfs.events import EVENT, KIND
 from udfs.features import FEATURES
 from udfs.hashing import hash64
 from udfs.profile import empty_profiles
+from udfs.propensity import AFFINITY, ESTIMATES
 from udfs.segments import SegmentModel
 from udfs.tables import RankTables
 from udfs.update import Updater
+from udfs.user_features import CATEGORY_FEATURES, USER_FEATURES
 from udfs.writing import spans
 
 START = 1_709_510_400_000
@@ -121,6 +126,7 @@ def make_bundle(
     features: Sequence[str] = FEATURES,
     segments: int = 3,
     documents: Mapping[str, Any] | None = None,
+    propensity: bytes | None = None,
 ) -> Bundle:
     manifest = Manifest(
         name="test", version="1", created_at=START, features=tuple(features), segments=tuple(f"segment {i}" for i in range(segments))
@@ -132,7 +138,23 @@ def make_bundle(
         tables or make_tables(segments=segments),
         make_segments(segments=segments),
         documents,
+        propensity,
     )
+
+
+def make_propensity(seed: int = 0) -> bytes:
+    """Random models of shoppers: perceptrons, and one that says always the same."""
+    random = np.random.default_rng(seed)
+    models = {AFFINITY: perceptron(len(CATEGORY_FEATURES), random), **{name: perceptron(len(USER_FEATURES), random) for name in ESTIMATES}}
+    return export({**models, "churn_risk": Fitted("constant", 0.25)})
+
+
+def perceptron(width: int, random: np.random.Generator, hidden: int = 8) -> Fitted:
+    """A random perceptron, as if it had been fitted and calibrated."""
+    made = MLPClassifier((hidden,))
+    made.coefs_ = [random.normal(size=(width, hidden)) / np.sqrt(width), random.normal(size=(hidden, 1))]
+    made.intercepts_ = [random.normal(size=hidden), random.normal(size=1)]
+    return Fitted("perceptron", 0.5, made, random.random(width), 1 + random.random(width), 0.8, -0.3)
 
 
 def make_profiles(

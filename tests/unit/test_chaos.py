@@ -34,6 +34,7 @@ def _expected() -> OracleResult:
         for number in range(3):
             user.apply(Event(name, "page_view", 1_700_000_000_000 + number, number + 1))
         result.profiles[name], result.values[name] = user.profile, {"home": f'{{"user_id":"{name}","generated_at":0}}'}
+        result.served[name] = user.profile
         result.requests += user.requests
     return result
 

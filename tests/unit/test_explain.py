@@ -15,7 +15,7 @@ from jobs.embedded.redis_server import RedisServer
 from jobs.runs import remember_run, with_last_run
 from jobs.settings import load_settings
 from models.bundle import Bundle
-from tests.unit.bundles import START, category_hash, make_bundle, make_profiles, make_segments, make_tables
+from tests.unit.bundles import START, category_hash, make_bundle, make_profiles, make_propensity, make_segments, make_tables
 from udfs.describe import describe_profile, describe_segment, describe_shift, describe_windows
 from udfs.events import EVENT, KIND
 from udfs.explanation import explain_ranking
@@ -49,7 +49,7 @@ def views(*categories: str, gap_ms: int = 20_000) -> NDArray[np.void]:
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return make_bundle(tmp_path_factory.mktemp("models") / "test" / "1")
+    return make_bundle(tmp_path_factory.mktemp("models") / "test" / "1", propensity=make_propensity())
 
 
 def write(server: RedisServer, bundle: Bundle, profiles: NDArray[np.void], prefix: str = "", keep_profile: bool = True) -> None:
@@ -80,6 +80,10 @@ def test_what_redis_holds_is_what_comes_out_again(
         assert document["profile"]["events"] == profile["n_events"]
         assert document["profile"]["bytes"] == len(client.get(b"profile:{%b}" % user) or b"") - 16  # type: ignore[arg-type]
         assert document["segment"]["name"] == json.loads(stored)["segment"]["name"]
+        fields = (profile[field] for field in ("click_propensity", "purchase_propensity", "churn_risk"))
+        assert [document["estimates"][name] for name in ("click", "purchase", "churn")] == [round(float(field), 4) for field in fields]
+        assert 0 < document["estimates"]["purchase"] < 1
+        assert any(window["affinity"] > 0 for window in document["windows"])
 
 
 def test_a_value_of_another_model_is_seen(
@@ -117,6 +121,7 @@ def test_for_people_and_after_a_run_without_options(
         "similar:i",
         "log_visit_events",
         "byte for byte",
+        "about to buy: 0.",
     ):
         assert text in out
     assert cli.main(["explain", "zoë", "--set", f"work={tmp_path}", "--all"]) == 0
@@ -196,9 +201,9 @@ def test_a_shift_is_described_by_what_speaks_for_it() -> None:
 
 def test_windows_are_counted_and_ordered() -> None:
     assert describe_windows(views("c0", "c1", "c1", "c2", "c1"), name) == [
-        {"category": "c1", "short": 3, "long": 3, "focus": False},
-        {"category": "c0", "short": 1, "long": 1, "focus": True},
-        {"category": "c2", "short": 1, "long": 1, "focus": False},
+        {"category": "c1", "short": 3, "long": 3, "focus": False, "affinity": 0.0},
+        {"category": "c0", "short": 1, "long": 1, "focus": True, "affinity": 0.0},
+        {"category": "c2", "short": 1, "long": 1, "focus": False, "affinity": 0.0},
     ]
     # Twenty minutes apart: the first is no longer in the half hour.
     assert [one["short"] for one in describe_windows(views("c0", "c1", "c1", gap_ms=1_200_000), name)] == [2, 0]

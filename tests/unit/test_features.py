@@ -57,6 +57,8 @@ def test_item_and_user() -> None:
     profile["counts"][0, [2, 5, 8]] = (6, 2, 1)
     set_category(profile, 0, "c0", [1, 2, 0, 0, 0, 0], [4, 0, 0, 0])
     set_category(profile, 1, "c1", [0, 0, 1, 0, 0, 0], [0, 0, 0, 12])
+    profile["click_propensity"], profile["purchase_propensity"], profile["churn_risk"] = 0.25, 0.125, 0.75
+    profile["categories"]["affinity"][0, :2] = 51, 204
     values = named(tables, profile)
     expected = {
         "category_short": 0.75,
@@ -82,6 +84,10 @@ def test_item_and_user() -> None:
         "mobile": 1.0,
         "ring_size": 2 / 12,
         "last_popularity": tables.popularity[0],
+        "click_propensity": 0.25,
+        "purchase_propensity": 0.125,
+        "churn_risk": 0.75,
+        "category_affinity": 51 / 255,
     }
     assert {name: values[name] for name in expected} == {name: float(np.float32(value)) for name, value in expected.items()}
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from models.bundle import Bundle
 from tests.oracle.candidates import candidates, ring, similar_items
-from tests.oracle.compare import value_differences
+from tests.oracle.compare import assert_profiles_equal, value_differences
 from tests.oracle.events import Event
 from tests.oracle.hashes import category_hash, event_id_hash, item_hash
 from tests.oracle.ranking import Ranker, score_text, text
 from tests.oracle.run import apply_events
-from tests.unit.bundles import START, make_bundle, make_tables
+from tests.unit.bundles import START, make_bundle, make_propensity, make_tables
 from tests.unit.kernel import KernelRun
 from udfs import rank
 
@@ -32,7 +32,8 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == SEEDS[-1]:
         # Equal scores and equal similarities: the order among equals counts.
         tables = tables._replace(similarity=np.round(tables.similarity * 2) / np.float32(2))
-    return make_bundle(Path(tmp_path_factory.mktemp("bundle")) / "b", tables)
+    propensity = make_propensity(request.param) if request.param != SEEDS[0] else None
+    return make_bundle(Path(tmp_path_factory.mktemp("bundle")) / "b", tables, propensity=propensity)
 
 
 def event(n: int, item: int, kind: str, wait: int, device: int, price: float) -> Event:
@@ -72,6 +73,8 @@ def test_values_are_the_same_text(bundle: Bundle, log: list[Event], k: int, data
     names = sorted(users)
     records = np.array([kernel.profile(name) for name in names])
     ranked = core.rank([name.encode() for name in names], records, np.ones(len(names), np.uint8), 0)
+    for name, record in zip(names, records, strict=True):
+        assert_profiles_equal(oracle.served(users[name].profile), record, name)
     for name, values in zip(names, ranked.values, strict=True):
         for surface, value in zip(("home", "cart"), values, strict=True):
             expected = oracle.value(name, users[name].profile, surface)

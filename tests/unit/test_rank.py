@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from models.bundle import Bundle
-from tests.unit.bundles import make_bundle, make_profiles, make_ranker, make_tables
+from tests.unit.bundles import make_bundle, make_profiles, make_propensity, make_ranker, make_tables
 from training.rankers.onnx_file import export_mlp
 from udfs.blocks import unpack_block
 from udfs.candidates import Candidates
@@ -33,7 +33,12 @@ def rank(ranker: Ranker, profiles: Any, now: int = NOW) -> Any:
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return make_bundle(Path(tmp_path_factory.mktemp("rank")) / "1", make_tables(items=300, neighbours=20), make_ranker(hidden=(32, 16)))
+    return make_bundle(
+        Path(tmp_path_factory.mktemp("rank")) / "1",
+        make_tables(items=300, neighbours=20),
+        make_ranker(hidden=(32, 16)),
+        propensity=make_propensity(),
+    )
 
 
 @pytest.mark.parametrize("candidates", [1, 7, 99, 100])

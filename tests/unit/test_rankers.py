@@ -65,7 +65,7 @@ def test_layers_in_onnx_are_the_layers() -> None:
 
 
 def test_the_simplest_of_nearly_equal_rankers_is_taken() -> None:
-    choice = choose_ranker(made_up(1500, 0), made_up(100, 1), ("trend", "popularity"), 1)
+    choice = choose_ranker(made_up(1500, 2), made_up(100, 3), ("trend", "popularity"), 1)
     assert choice.kind == "linear"
     assert set(choice.trials) == set(FITS)
     assert choice.features == ("trend",), "the other one says nothing of what is chosen"

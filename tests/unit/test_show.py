@@ -94,7 +94,7 @@ def test_for_machines(client: redis.Redis, redis_server: RedisServer, tmp_path: 
     document = json.loads(capsys.readouterr().out)
     assert document["value"] == {**value("ana", "cart"), "generated_at": document["value"]["generated_at"]}
     assert (document["user_id"], document["surface"], document["source"], document["key"]) == ("ana", "cart", "user", "rec:{ana}:cart")
-    assert document["profile"] == {"clock": TIME, "n_events": 12, "segment": 3}
+    assert document["profile"] == {"clock": TIME, "n_events": 12, "segment": 3, "estimates": None}
 
 
 def test_a_fallback_is_said_to_be_one(

@@ -42,6 +42,8 @@ class Choice:
         Names of its columns.
     trials
         Quality of each kind on the validation split.
+    earlier
+        The ONNX file of a ranker of this kind that has not seen the validation split.
     report
         What each feature brings; `training.rankers.selecting`.
     """
@@ -50,6 +52,7 @@ class Choice:
     model: bytes
     features: tuple[str, ...]
     trials: dict[str, dict[str, float]]
+    earlier: bytes
     report: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -78,7 +81,8 @@ def choose_ranker(learn: Examples, check: Examples, features: Sequence[str], see
     learn = learn.only(learn.found)
     if len(learn.right) < LEAST_EXAMPLES:
         weights = np.array([[PRIOR.get(name, 0.0)] for name in FEATURES])
-        return Choice("fixed", export_mlp([(weights, np.array([-2.0]))], FEATURES), FEATURES, {})
+        fixed = export_mlp([(weights, np.array([-2.0]))], FEATURES)
+        return Choice("fixed", fixed, FEATURES, {}, fixed)
     models: dict[str, bytes] = {}
     qualities: dict[str, Quality] = {}
     best = kinds[0]
@@ -92,7 +96,7 @@ def choose_ranker(learn: Examples, check: Examples, features: Sequence[str], see
     everything = Examples(*(np.concatenate(pair) for pair in zip(learn, check.only(check.found), strict=True)))
     del learn, check
     trials = {kind: rounded(of) for kind, of in qualities.items()}
-    return Choice(best, FITS[best](everything, selection.features, seed), selection.features, trials, selection.report)
+    return Choice(best, FITS[best](everything, selection.features, seed), selection.features, trials, models[best], selection.report)
 
 
 def score(model: bytes, examples: Examples) -> NDArray[np.float32]:
