@@ -71,12 +71,12 @@ def test_what_followed_an_event() -> None:
 def test_days_of_absence_are_those_of_the_shop() -> None:
     first = np.tile(np.arange(25, dtype=np.int64) * 4 * DAY_MS, 40)
     visits = VisitTimes(np.repeat(np.arange(40), 25), first, first + 1000)
-    assert churn_days(visits, 0, 100 * DAY_MS)[0] == 4
-    days, why = churn_days(visits, 0, 24 * DAY_MS)
+    assert churn_days(visits, Parts(60 * DAY_MS, 80 * DAY_MS, 100 * DAY_MS))[0] == 4
+    days, why = churn_days(visits, Parts(60 * DAY_MS, 80 * DAY_MS, 87 * DAY_MS))
     assert (days, "too short for more than 3" in why) == (3, True)
-    days, why = churn_days(visits, 0, 7 * DAY_MS)
-    assert (days, "shorter than 8 days" in why) == (0, True)
-    days, why = churn_days(visits._replace(user=np.arange(1000)), 0, 100 * DAY_MS)
+    days, why = churn_days(visits, Parts(79 * DAY_MS, 80 * DAY_MS, 100 * DAY_MS))
+    assert (days, "shorter than 2 days" in why) == (0, True)
+    days, why = churn_days(visits._replace(user=np.arange(1000)), Parts(60 * DAY_MS, 80 * DAY_MS, 100 * DAY_MS))
     assert (days, "0 visits of shoppers who came back" in why) == (0, True)
 
 

@@ -7,24 +7,25 @@ import math
 import numpy as np
 
 from training.propensity.outcomes import VisitTimes
+from training.propensity.samples import Parts
 from udfs.user_features import DAY_MS
 
 #: Of those who come back, so many have by then.
 COME_BACK = 0.9
 LEAST_RETURNS = 100
-#: No longer than this part of the time that there is to learn from: labels need as long to become known.
-PART = 8
+#: Labels need as long to become known: half of the cases of every part of the history shall have one.
+SHARE = 2
 
 
-def churn_days(visits: VisitTimes, begin: int, end: int) -> tuple[int, str]:
+def churn_days(visits: VisitTimes, parts: Parts) -> tuple[int, str]:
     """Choose the days of absence.
 
     Parameters
     ----------
     visits
         Of the history.
-    begin, end
-        Time to learn from, in ms; later visits are not looked at.
+    parts
+        How it is cut; visits after `learn` are not looked at.
 
     Returns
     -------
@@ -32,10 +33,10 @@ def churn_days(visits: VisitTimes, begin: int, end: int) -> tuple[int, str]:
         Whole days, 0: it cannot be learned here; and why so many.
     """
     follows = np.flatnonzero(visits.follows)
-    away = (visits.first[follows + 1] - visits.last[follows])[visits.first[follows + 1] < end]
-    most = (end - begin) // PART // DAY_MS
+    away = (visits.first[follows + 1] - visits.last[follows])[visits.first[follows + 1] < parts.learn]
+    most = min(parts.learn - parts.fit, parts.end - parts.learn) // SHARE // DAY_MS
     if most < 1:
-        return 0, f"the history is shorter than {PART} days before its last part"
+        return 0, f"a part of the history that it would be tested on is shorter than {SHARE} days"
     if len(away) < LEAST_RETURNS:
         return 0, f"only {len(away)} visits of shoppers who came back; {LEAST_RETURNS} are needed"
     usual = max(1, math.ceil(float(np.quantile(away, COME_BACK)) / DAY_MS))

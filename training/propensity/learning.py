@@ -67,8 +67,7 @@ class Shoppers:
         last = sessions.ends - 1
         unfollowed = sessions.rows[last[(sessions.first_time >= split.learn) & (at[last] >= check)]]
         self._unfollowed = _some(random, unfollowed, -(-len(unfollowed) * cases[0] // max(1, cases[1])))
-        first = int(times.min()) if len(times) else 0
-        self._days, self._why_days = churn_days(visit_times(history.events), first, split.learn)
+        self._days, self._why_days = churn_days(visit_times(history.events), split)
         wanted = [self._moments, self._shown.row] if self._logged else [self._moments, self._clicks, self._unfollowed]
         self.rows = np.unique(np.concatenate(wanted))
         self._models: dict[str, Fitted] = {}
