@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from training.history import read_history
 from training.profiles import follow
-from training.rankers.choosing import FITS
+from training.rankers.choosing import KINDS
 from training.simulator import simulate
 from training.train import train
 from udfs.rank import Ranker
@@ -93,7 +93,7 @@ def run(
         archive, out = Path(folder) / "archive", Path(folder) / "model" / "1"
         say(f"simulate {events:,} events and train on them")
         simulate(archive, events, max(100, events // 20), items, SEED)
-        kind = train(archive, out, SEED, kinds=tuple(FITS) if ranker == "auto" else (ranker,)).ranker
+        kind = train(archive, out, SEED, kinds=KINDS if ranker == "auto" else (ranker,)).ranker
         with_bundle = Ranker(Bundle.open(out), candidates)
         history = read_history(archive)
         wanted = np.zeros(len(history.events), np.bool_)

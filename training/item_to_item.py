@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from training.session_index import SessionIndex
 
-KEEP, LISTED = 20, 30
+KEEP, LISTED = 20, 45
 FOLLOW_REACH, TOGETHER_REACH = 10, 30
 PRIOR = 2.0
-CHUNK = 512
 Matrix = Any
 
 
@@ -52,44 +50,6 @@ def sequential_rules(index: SessionIndex, items: int) -> Matrix:
         Sparse, as of `association_rules`.
     """
     return _confidence(_pairs(index, items, FOLLOW_REACH, lambda distance: 1.0 / distance), index, items)
-
-
-def nearest_vectors(vectors: NDArray[np.int8], keep: int = LISTED) -> NDArray[np.int32]:
-    """List the items whose vectors are nearest by cosine.
-
-    Returns
-    -------
-    i4[I, keep]
-        Best first, -1 where there are no more.
-    """
-    near = np.full((len(vectors), keep), -1, np.int32)
-    some = np.flatnonzero(np.any(vectors != 0, axis=1))
-    whole = vectors[some].astype(np.float32)
-    for start in range(0, len(some), CHUNK):
-        cosine = whole[start : start + CHUNK] @ whole.T  # whole numbers below 2^24: exact
-        cosine[np.arange(len(cosine)), np.arange(start, start + len(cosine))] = 0.0
-        _greatest(cosine, some.astype(np.int32), near, some[start : start + CHUNK])
-    return near
-
-
-@numba.njit(cache=True)
-def _greatest(values: Any, numbers: Any, near: Any, rows: Any) -> None:
-    """List the columns of the greatest positive values, the first among equals first."""
-    keep = near.shape[1]
-    best = np.empty(keep, np.float32)
-    for r in range(len(rows)):
-        filled = 0
-        listed = near[rows[r]]
-        for c in range(values.shape[1]):
-            value = values[r, c]
-            if value <= 0.0 or (filled == keep and value <= best[keep - 1]):
-                continue
-            at = min(filled, keep - 1)
-            while at > 0 and best[at - 1] < value:
-                best[at], listed[at] = best[at - 1], listed[at - 1]
-                at -= 1
-            best[at], listed[at] = value, numbers[c]
-            filled = min(filled + 1, keep)
 
 
 def merge_methods(

@@ -62,8 +62,8 @@ def lessons_of(archive: Path | str, bundle: Bundle, progress: Progress | None = 
     cuts = cut(history.events["event_time"])
     parts = split(history, items, bundle.segments, cuts, np.random.default_rng(seed), seed, progress)
     count = len(bundle.segments.centroids)
-    usual, index = build_tables(items, history.events, parts.sessions, parts.segment, count, cuts.learn, seed)
-    earlier = retrieval.apply(usual, index)
+    built = build_tables(items, history.events, parts.sessions, parts.segment, count, cuts.learn, seed)
+    earlier = retrieval.apply(built.tables, built.past)
     learn, check = (_numbered(make_examples(earlier, *part), earlier, bundle.tables) for part in (parts.learn, parts.check))
     return Lessons(learn, check, cuts)
 

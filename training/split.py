@@ -13,7 +13,6 @@ from training.items import Items
 from training.profiles import follow
 from training.propensity.learning import Shoppers, fill_in_steps
 from training.propensity.samples import Parts
-from training.retrieval import Retrieval
 from training.sessions import Sessions, item_sessions, next_clicks
 from training.tables import build_tables
 from udfs.segments import SegmentModel
@@ -130,7 +129,8 @@ def split(
     place = np.cumsum(wanted) - 1
 
     def tables_until(end: int) -> RankTables:
-        return Retrieval().apply(*build_tables(items, history.events, sessions, segment, len(segments.centroids), end, seed))
+        built = build_tables(items, history.events, sessions, segment, len(segments.centroids), end, seed, embed=False)
+        return built.tables
 
     fill_in_steps(profiles, shoppers.learn(profiles[place[shoppers.rows]], tables_until))
     first, later = (Asked(profiles[place[cases.row[part]]], cases.item[part]) for part in (learn, check))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.content import content_similarity
-from training.embeddings import embed_items
 from training.interactions import WEIGHTS
-from training.item_to_item import association_rules, merge_methods, nearest_vectors, sequential_rules
+from training.item_to_item import LISTED as NEIGHBOURS
+from training.item_to_item import association_rules, merge_methods, sequential_rules
 from training.items import Items
 from training.retrieval import Retrieval
+from training.sequence.fit import fit_network
+from training.sequence.nearest import following_items
+from training.sequence.network import Network, no_network
 from training.session_index import SessionIndex, index_sessions
 from training.sessions import Sessions, item_numbers
 from udfs.events import KIND
@@ -22,9 +25,18 @@ from udfs.writing import spans
 
 LISTED, LISTED_OF_CATEGORY, POPULAR, SHORT_LIST = 100, 60, 1000, 100
 RECENT_SHARE = 0.1
+BYTE = 127
 FEW, LEAST_RECENT = 8, 3
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+
+
+class Built(NamedTuple):
+    """Tables, the past sessions that they hold, and the network of these sessions, whose item vectors are the embeddings."""
+
+    tables: RankTables
+    past: SessionIndex
+    network: Network
 
 
 def build_tables(
@@ -36,7 +48,8 @@ def build_tables(
     until: int,
     seed: int,
     retrieval: Retrieval | None = None,
-) -> tuple[RankTables, SessionIndex]:
+    embed: bool = True,
+) -> Built:
     """Build the tables from what happened before a time.
 
     Parameters
@@ -54,9 +67,11 @@ def build_tables(
     until
         Events from this time on are not looked at, in ms.
     seed
-        Of the embeddings.
+        Of the network.
     retrieval
         How candidates are found; None: the usual way.
+    embed
+        Whether to fit the network, which takes most of the time; without it the embeddings are 0.
     """
     retrieval = retrieval or Retrieval()
     before = events["event_time"] < until
@@ -77,9 +92,9 @@ def build_tables(
     categories, category_row = np.unique(items.category, return_inverse=True)
     known = categories != 0
     index = index_sessions(_before(sessions, events, items, until), count)
-    vectors = embed_items(index, count, seed)
+    network = fit_network(index.items, index.ends, count, seed) if embed and len(index.ends) else no_network(count)
     methods = [association_rules(index, count), sequential_rules(index, count), content_similarity(items)]
-    neighbours, similarity = merge_methods(methods, nearest_vectors(vectors), np.array(retrieval.blend[1:]))
+    neighbours, similarity = merge_methods(methods, following_items(network, NEIGHBOURS)[0], np.array(retrieval.blend[1:]))
     item_ids, item_id_ends = spans([text.encode() for text in items.ids])
     tables = RankTables(
         item_ids=item_ids,
@@ -95,7 +110,7 @@ def build_tables(
         trend=trend.astype(np.float32),
         conversion=_conversion(item, events, before, count).astype(np.float32),
         is_new=is_new.astype(np.float32),
-        item_vectors=vectors,
+        item_vectors=np.rint(BYTE * network.items).astype(np.int8),
         neighbours=neighbours,
         similarity=similarity,
         session_items=index.items,
@@ -116,7 +131,7 @@ def build_tables(
         new=_best(numbers[stock & is_new], items.created_at, SHORT_LIST),
         popular=_best(numbers[stock], total, min(count, POPULAR)),
     )
-    return retrieval.apply(tables, index), index
+    return Built(retrieval.apply(tables, index), index, network)
 
 
 def _before(sessions: Sessions, events: NDArray[np.void], items: Items, until: int) -> Sessions:

@@ -19,7 +19,8 @@ from training.items import collect_items
 from training.measured import measures, spread
 from training.profiles import follow
 from training.propensity.learning import told
-from training.rankers.choosing import FITS, choose_ranker, score, useful
+from training.rankers.choosing import KINDS, choose_ranker, score, useful
+from training.rankers.sequence import Networks
 from training.retrieval import choose_retrieval
 from training.segmentation import Previous, Segmentation, count_moves, most_seen, segment
 from training.split import Progress, cut, split
@@ -79,7 +80,7 @@ def train(
     out: Path,
     seed: int = 0,
     progress: Progress | None = None,
-    kinds: Sequence[str] = tuple(FITS),
+    kinds: Sequence[str] = KINDS,
     repeats: bool | None = None,
     previous: Bundle | None = None,
 ) -> TrainReport:
@@ -99,7 +100,7 @@ def train(
     progress
         Called with the work done and to do.
     kinds
-        Rankers to choose from; `training.rankers.choosing.FITS`.
+        Rankers to choose from; `training.rankers.choosing.KINDS`.
     repeats
         Whether what she has just seen, or bought, may be shown again; None: chosen as the rest is.
     previous
@@ -128,7 +129,7 @@ def train(
     random = np.random.default_rng(seed)
     parts = split(history, items, segments, cuts, random, seed, step.part(25, 40))
     sessions, segment_after, count = parts.sessions, parts.segment, len(segments.centroids)
-    earlier, index = build_tables(items, history.events, sessions, segment_after, count, cuts.learn, seed)
+    earlier, index, network = build_tables(items, history.events, sessions, segment_after, count, cuts.learn, seed)
     step.at(50)
     some = random.permutation(len(parts.learn.following))[:TRIALS]
     retrieval, tried = choose_retrieval(earlier, index, parts.learn.profiles[some], parts.learn.following[some], repeats)
@@ -138,12 +139,13 @@ def train(
     examples = examples.only(examples.found)
     held_out = make_examples(earlier, *parts.check)
     step.at(70)
-    choice = choose_ranker(examples, held_out, useful(examples), seed, kinds)
+    built = build_tables(items, history.events, sessions, segment_after, count, cuts.end + 1, seed, retrieval)
+    tables = built.tables
     step.at(85)
+    choice = choose_ranker(examples, held_out, useful(examples), seed, kinds, Networks(network, built.network))
+    step.at(97)
     hit = places(held_out, score(choice.earlier, held_out)) < TOP
     propensity, of_shoppers = parts.shoppers.finish(parts.check_row, parts.check.profiles, hit)
-    tables, _ = build_tables(items, history.events, sessions, segment_after, count, cuts.end + 1, seed, retrieval)
-    step.at(97)
     metrics = measures(held_out, cuts, choice.trials.get(choice.kind, {}))
     manifest = Manifest(
         name=out.resolve().parent.name or "model",
@@ -172,7 +174,7 @@ def train(
         "segments": segmentation.report,
         "retrieval": {"chosen": asdict(retrieval), "tried": tried},
         "features": {"features": choice.report},
-        "reference": spread(choice.model, choice.features, held_out),
+        "reference": spread(choice.earlier, choice.features, held_out),
         "propensity": of_shoppers,
     }
     write_bundle(out, manifest, choice.model, tables, segments, documents, propensity)

@@ -12,7 +12,7 @@ from jobs.cli.options import Json
 from jobs.cli.output import emit, progress
 from udfs.errors import UsageError
 
-KINDS = ("linear", "perceptron", "boosted")
+KINDS = ("linear", "perceptron", "boosted", "sequence")
 REPEAT = {"auto": None, "always": True, "never": False}
 
 

@@ -12,7 +12,7 @@ from tests.unit.bundles import START, category_hash, make_segments
 from training.history import read_history
 from training.items import Items, collect_items
 from training.profiles import follow
-from training.rankers.choosing import FITS
+from training.rankers.choosing import KINDS
 from training.sessions import item_sessions, number_sessions
 from training.simulator import simulate
 from training.tables import build_tables
@@ -64,7 +64,7 @@ def items_of(*ids: str, **changes: Any) -> Items:
 
 def tables_of(items: Items, events: Any, until: int = START + 100 * HOUR) -> Any:
     sessions = item_sessions(events, number_sessions(events, np.zeros(len(events), np.uint64)), items.hash)
-    return build_tables(items, events, sessions, np.full(len(events), 1000, np.int32), 0, until, 0)[0]
+    return build_tables(items, events, sessions, np.full(len(events), 1000, np.int32), 0, until, 0).tables
 
 
 def test_a_bundle_that_keeps_the_contract_and_beats_the_simple_methods(archive: Path, trained: tuple[Path, dict[str, Any]]) -> None:
@@ -82,7 +82,7 @@ def test_a_bundle_that_keeps_the_contract_and_beats_the_simple_methods(archive: 
     training = bundle.manifest.training
     assert training["from"] < metrics["from"] < metrics["until"] == training["until"]
     assert training["ranker"] == report["ranker"]
-    assert set(training["rankers"]) == set(FITS)
+    assert set(training["rankers"]) == set(KINDS)
     assert (report["rejects"], report["denied"]) == (120, report["denied"])
     assert report["denied"] > 0
     assert json.loads((path / "manifest.json").read_text())["features"] == list(bundle.scorer.features)

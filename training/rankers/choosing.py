@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from training.rankers.boosted import fit_boosted
 from training.rankers.onnx_file import export_mlp
 from training.rankers.perceptron import fit_linear, fit_perceptron
 from training.rankers.selecting import select_features
+from training.rankers.sequence import Networks, fit_sequence
 from udfs.features import FEATURES, columns
 from udfs.scorer import Scorer
 
@@ -26,6 +28,7 @@ PRIOR = {"session_share": 3.0, "association": 2.0, "sequential": 2.0, "category_
 Fit = Callable[[Examples, Sequence[str], int], bytes]
 #: From the cheapest to the most expensive to score with.
 FITS: dict[str, Fit] = {"linear": fit_linear, "perceptron": fit_perceptron, "boosted": fit_boosted}
+KINDS = (*FITS, "sequence")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Choice:
     Attributes
     ----------
     kind
-        Its name in `FITS`; `fixed` where there was too little to learn from.
+        One of `KINDS`; `fixed` where there was too little to learn from.
     model
         The ONNX file.
     features
@@ -56,7 +59,14 @@ class Choice:
     report: list[dict[str, Any]] = field(default_factory=list)
 
 
-def choose_ranker(learn: Examples, check: Examples, features: Sequence[str], seed: int, kinds: Sequence[str] = tuple(FITS)) -> Choice:
+def choose_ranker(
+    learn: Examples,
+    check: Examples,
+    features: Sequence[str],
+    seed: int,
+    kinds: Sequence[str] = KINDS,
+    networks: Networks | None = None,
+) -> Choice:
     """Fit rankers and choose one.
 
     Parameters
@@ -71,6 +81,8 @@ def choose_ranker(learn: Examples, check: Examples, features: Sequence[str], see
         Of everything random.
     kinds
         Which to try.
+    networks
+        For `sequence`, which is not tried without them.
 
     Returns
     -------
@@ -85,18 +97,23 @@ def choose_ranker(learn: Examples, check: Examples, features: Sequence[str], see
         return Choice("fixed", fixed, FEATURES, {}, fixed)
     models: dict[str, bytes] = {}
     qualities: dict[str, Quality] = {}
+    fits, final = dict(FITS), dict(FITS)
+    if networks:
+        fits["sequence"] = partial(fit_sequence, networks.earlier, networks.earlier)
+        final["sequence"] = partial(fit_sequence, networks.earlier, networks.final)
+    kinds = [kind for kind in kinds if kind in fits]
     best = kinds[0]
     for kind in kinds:
-        models[kind] = FITS[kind](learn, features, seed)
+        models[kind] = fits[kind](learn, features, seed)
         qualities[kind] = quality(check, score(models[kind], check))
         if qualities[kind].value > qualities[best].value * (1 + WORTH):
             best = kind
-    selection = select_features(FITS[best], score, learn, check, features, models[best], seed)
+    selection = select_features(fits[best], score, learn, check, features, models[best], seed)
     qualities[best] = selection.quality
     everything = Examples(*(np.concatenate(pair) for pair in zip(learn, check.only(check.found), strict=True)))
     del learn, check
     trials = {kind: rounded(of) for kind, of in qualities.items()}
-    return Choice(best, FITS[best](everything, selection.features, seed), selection.features, trials, models[best], selection.report)
+    return Choice(best, final[best](everything, selection.features, seed), selection.features, trials, models[best], selection.report)
 
 
 def score(model: bytes, examples: Examples) -> NDArray[np.float32]:

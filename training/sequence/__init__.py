@@ -1,0 +1,1 @@
+"""A sequence model: a small network over the items of a session, fitted without a framework, exported to ONNX with the ranker's head."""
