@@ -22,7 +22,7 @@ from udfs.scorer import Scorer
 LEAST_EXAMPLES = 50
 LISTS_A_CALL = 256
 #: A ranker that costs more has to be better by this share.
-WORTH = 0.005
+WORTH = 0.01
 PRIOR = {"session_share": 3.0, "association": 2.0, "sequential": 2.0, "category_short": 2.0, "category_long": 1.0, "popularity": 1.0}
 
 Fit = Callable[[Examples, Sequence[str], int], bytes]
