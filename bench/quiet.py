@@ -58,7 +58,7 @@ def run(say: Say, *, events: int = 40, keep: Path | None = None) -> dict[str, An
         folder = keep or Path(temporary)
         say("starting Kafka, Redis and the job")
         simulate(folder / "shop", 20_000, 1_000, 500, seed=1)
-        train(folder / "shop", folder / "bundle" / "1")
+        train(folder / "shop", folder / "bundle" / "1", kinds=("perceptron",))
         kafka, store = start_kafka(folder / "kafka"), start_redis(folder / "redis")
         values = {
             "kafka.brokers": kafka.bootstrap,

@@ -34,7 +34,7 @@ def prepare(folder: Path, say: Say, events: int, users: int, items: int, seed: i
             say(f"simulate {TRAINING_EVENTS:,} events to learn from")
             simulate(history, TRAINING_EVENTS, users, items, seed=seed + 1, shop_seed=seed)
         say("train a bundle")
-        train(history, bundle)
+        train(history, bundle, kinds=("perceptron",))
     if not archive.exists():
         say(f"simulate {events:,} events to publish")
         simulate(

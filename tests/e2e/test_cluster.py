@@ -28,7 +28,7 @@ def swerve(kafka: KafkaServer, cluster: FlinkCluster, tmp_path_factory: pytest.T
     folder = tmp_path_factory.mktemp("engineer")
     store = start_redis(folder / "redis", password=SECRET)
     simulate(folder / "shop", EVENTS, 50, 100, seed=1)
-    train(folder / "shop", folder / "bundle" / "1")
+    train(folder / "shop", folder / "bundle" / "1", kinds=("perceptron",))
     values = {
         "kafka.brokers": kafka.bootstrap,
         "kafka.group": fresh("group"),

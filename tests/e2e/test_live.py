@@ -43,7 +43,7 @@ EVENTS, PARTITIONS = 6_000, 2
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("live")
     simulate(folder / "shop", EVENTS, 200, 300, seed=7, late_seconds=30, duplicates=0.05, poison=0.02, partitions=PARTITIONS)
-    train(folder / "shop", folder / "bundle" / "1")
+    train(folder / "shop", folder / "bundle" / "1", kinds=("perceptron",))
     model = Model(folder / "bundle")
     reverse_segments(model.add(folder / "bundle" / "1", "2"))
     damage(model.add(folder / "bundle" / "1", "3"))

@@ -79,7 +79,7 @@ def live(kafka: KafkaServer, registry: RegistryServer, cluster: FlinkCluster, tm
     folder = tmp_path_factory.mktemp("replay")
     store = start_redis(folder / "redis")
     simulate(folder / "shop", EVENTS, 800, 500, seed=5, late_seconds=30, duplicates=0.05, poison=0.01)
-    train(folder / "shop", folder / "bundle" / "1")
+    train(folder / "shop", folder / "bundle" / "1", kinds=("perceptron",))
     one = Live(folder, kafka, registry, cluster, store)
     try:
         yield one

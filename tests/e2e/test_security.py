@@ -167,7 +167,7 @@ def test_what_is_wrong_with_the_registry_is_one_line(
 
 def test_the_job_goes_through_all_of_it(house: House, tmp_path: Path) -> None:
     """Source, sinks, registry and Redis: TLS and a login at each, and no secret in what the job logs and prints."""
-    train(house.archive, tmp_path / "bundle" / "1")
+    train(house.archive, tmp_path / "bundle" / "1", kinds=("perceptron",))
     login, prefix = Login("swerve-job", PASSWORD), "shop:"
     (tmp_path / "users.acl").write_text(f"{admin_line(PASSWORD)}\n{acl_line('job', login, (prefix,))}\n")
     document = _document(house)

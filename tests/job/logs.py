@@ -47,9 +47,9 @@ class Logs:
         return self._once(self._folder / name, lambda out: _in_small_blocks(make, out))
 
     def bundle(self, name: str) -> Path:
-        """The bundle trained for an archive; the simulated ones have the same shop, and one bundle."""
-        source = "rees46" if name == "rees46" else "clean"
-        return self._once(self._folder / "models" / source / "1", lambda out: train(self.archive(source), out))
+        """The bundle trained for an archive, each with a ranker of another kind; the simulated ones have the same shop, and one bundle."""
+        source, kind = ("rees46", "sequence") if name == "rees46" else ("clean", "boosted")
+        return self._once(self._folder / "models" / source / "1", lambda out: train(self.archive(source), out, kinds=(kind,)))
 
     def oracle(self, name: str, rank_on: str, surfaces: tuple[str, ...]) -> OracleResult:
         """What the oracle makes of an archive; for every surface, as each has values of its own."""

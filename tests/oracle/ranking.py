@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime
 
 from tests.oracle.bundle import Bundle
-from tests.oracle.candidates import SIMILAR, Candidate, Similar, candidates, ring, similar_items
-from tests.oracle.constants import DEVICES
+from tests.oracle.candidates import SIMILAR, Candidate, Place, Similar, candidates, ring, similar_items
+from tests.oracle.constants import DEVICES, ITEMS
 from tests.oracle.estimates import Estimator
 from tests.oracle.features import features
 from tests.oracle.profile import Profile
@@ -66,16 +66,21 @@ class Ranker:
         similar = similar_items(places, self.bundle)
         found = candidates(profile, self.bundle, places, similar, self.k)
         table = [features(profile, self.bundle, places, similar, candidate) for candidate in found]
-        scores = self.score([[row[name] for name in self.names] for row in table])
+        scores = self.score([[row[name] for name in self.names] for row in table], [candidate.item for candidate in found], places)
         return [self._ranked(found[i], scores[i], similar) for i in self._choose(found, scores)]
 
-    def score(self, rows: list[list[float]]) -> list[float]:
+    def score(self, rows: list[list[float]], items: list[int], places: list[Place]) -> list[float]:
         """The scores of a user's candidates, as one block of rows."""
         block = np.zeros((4 * math.ceil(self.k / 4), len(self.names)), np.float32)
         if rows:
             with np.errstate(over="ignore"):
                 block[: len(rows)] = np.array(rows, np.float64).astype(np.float32)
-        output = self.session.run(None, {"features": block})[0]
+        numbers, sequence = np.full(len(block), -1, np.int64), np.full((1, ITEMS), -1, np.int64)
+        numbers[: len(items)] = items
+        for place in places:
+            sequence[0, place.j] = place.item
+        inputs = {"features": block, "items": numbers, "sequence": sequence}
+        output = self.session.run(None, {asked.name: inputs[asked.name] for asked in self.session.get_inputs()})[0]
         return [float(score) for score in np.asarray(output).reshape(-1)[: len(rows)]]
 
     def _choose(self, found: list[Candidate], scores: list[float]) -> list[int]:
