@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from tests.unit.bundles import make_profiles, make_tables
 from training.examples import Examples, make_examples, places, quality
 from training.rankers import boosted
-from training.rankers.choosing import FITS, choose_ranker, score, useful
+from training.rankers.choosing import FITS, MOVING, choose_ranker, score, useful
 from training.rankers.onnx_file import export_mlp, scaled
 from udfs.features import FEATURES, columns
 from udfs.scorer import Scorer
@@ -100,8 +100,8 @@ def test_places_count_what_comes_before() -> None:
     assert places(examples, -scores).tolist() == [2, 3]
 
 
-def test_features_that_never_vary_are_left_out() -> None:
+def test_features_that_never_vary_and_levels_that_move_are_left_out() -> None:
     examples = made_up(20, 0)
     examples.features[:, :, FEATURES.index("mobile")] = 0.5
     examples.features[examples.items < 0] = 0
-    assert useful(examples) == tuple(name for name in FEATURES if name != "mobile")
+    assert useful(examples) == tuple(name for name in FEATURES if name not in ("mobile", *MOVING))

@@ -23,6 +23,9 @@ LEAST_EXAMPLES = 50
 LISTS_A_CALL = 256
 #: A ranker that costs more has to be better by this share.
 WORTH = 0.01
+#: Estimates of the shopper as a whole. Their level moves when their models are fitted anew, and a ranker that learned from the old level
+#: misreads it. Rankers of one's own may take them.
+MOVING = ("click_propensity", "purchase_propensity", "churn_risk")
 PRIOR = {"session_share": 3.0, "association": 2.0, "sequential": 2.0, "category_short": 2.0, "category_long": 1.0, "popularity": 1.0}
 
 Fit = Callable[[Examples, Sequence[str], int], bytes]
@@ -140,7 +143,7 @@ def score(model: bytes, examples: Examples) -> NDArray[np.float32]:
 
 
 def useful(examples: Examples) -> tuple[str, ...]:
-    """Name the features that differ between candidates or users at all.
+    """Name the features that differ between candidates or users at all, without those that move.
 
     Parameters
     ----------
@@ -151,4 +154,4 @@ def useful(examples: Examples) -> tuple[str, ...]:
     if not len(rows):
         return FEATURES
     varies = rows.max(0) > rows.min(0)
-    return tuple(name for name, of in zip(FEATURES, varies.tolist(), strict=True) if of) or FEATURES
+    return tuple(name for name, of in zip(FEATURES, varies.tolist(), strict=True) if of and name not in MOVING) or FEATURES
