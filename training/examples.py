@@ -8,13 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.candidates import Quotas, find_candidates
+from training.finding import find_in_steps
 from udfs.features import FEATURES, columns, compute_features
-from udfs.session_neighbours import working_memory
-from udfs.tables import RankTables, item_slots
+from udfs.tables import RankTables
 
 CANDIDATES, TOP = 100, 20
-USERS_A_STEP = 512
 
 
 class Examples(NamedTuple):
@@ -93,14 +91,10 @@ def make_examples(tables: RankTables, profiles: NDArray[np.void], following: NDA
     features = np.empty((count, CANDIDATES, len(FEATURES)), np.float32)
     items, sequence = np.empty((count, CANDIDATES), np.int32), np.empty((count, 12), np.int32)
     right = np.full(count, -1, np.int32)
-    slots, wanted = item_slots(tables.item_hash), columns(FEATURES)
-    quotas, working = Quotas.of(CANDIDATES, tables.quotas[1:].tolist()), working_memory(len(tables.session_ends))
-    for start in range(0, count, USERS_A_STEP):
-        step = slice(start, min(count, start + USERS_A_STEP))
-        found = find_candidates(tables, slots, profiles[step], quotas, working)
+    wanted = columns(FEATURES)
+    for step, found, same in find_in_steps(tables, profiles, following, CANDIDATES):
         features[step] = compute_features(tables, profiles[step], found, wanted, CANDIDATES).reshape(-1, CANDIDATES, len(FEATURES))
         items[step], sequence[step] = found.item, found.ring
-        same = (found.item >= 0) & (tables.item_hash[found.item] == following[step, None])
         right[step] = np.where(same.any(1), same.argmax(1), -1)
     return Examples(features, items, sequence, right)
 

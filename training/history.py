@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,19 +10,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from training.decoding import Progress, decode_archive
 from training.sessions import number_sessions
-from udfs.archive import index, read_chunk
 from udfs.decode import Decoder
 from udfs.events import EVENT
 from udfs.hashing import hash_span
 from udfs.schemas import LocalSchemas
 from udfs.windows import LONG_PANE_MS
 
-CHUNK_EVENTS = 50_000
-FUTURE_MS = 60_000
 TEXTS = ("item_id", "item_category", "item_category2", "item_brand", "item_name")
-
-Progress = Callable[[int, int], None]
 
 
 class ItemTexts(NamedTuple):
@@ -85,20 +79,13 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
     udfs.archive.ArchiveError
         It cannot be read.
     """
-    latest = int(time.time() * 1000) + FUTURE_MS
-    chunks = index(archive, CHUNK_EVENTS)
     decoder = Decoder(LocalSchemas(), keep=("user_id", "session_id", "recommendation_id", *TEXTS))
     items: dict[int, ItemTexts] = {}
     categories: dict[int, str] = {}
     parts, hashes, sessions, shown = [np.empty(0, EVENT)], *([np.empty(0, np.uint64)] for _ in range(3))
-    rejects = denied = done = 0
-    for chunk in chunks.chunks:
-        data = read_chunk(chunk)
-        if data.kind == "raw":
-            decoded = decoder.values(data.raw.value, latest)
-        else:
-            decoded = decoder.blocks(data.schema, [(block.count, block.body) for block in data.blocks], latest)
-        rejects += int((~decoded.good).sum()) + sum(rest.lost for rest in decoded.rests) + len(data.damaged)
+    rejects = denied = 0
+    for _, decoded, lost in decode_archive(archive, decoder, progress):
+        rejects += lost
         kept = decoded.good & decoded.granted
         denied += int((decoded.good & ~decoded.granted).sum())
         rows = np.flatnonzero(kept)
@@ -109,9 +96,6 @@ def read_history(archive: Path, progress: Progress | None = None) -> History:
             of.append(_hashes(decoded.data, decoded.spans[rows, decoded.keep.index(name)]))
         _learn_items(decoded, events, rows, items)
         _learn_categories(decoded, events, rows, categories)
-        done += chunk.events
-        if progress:
-            progress(done, chunks.events)
     names, users = np.unique(np.concatenate(hashes), return_inverse=True)
     events = np.concatenate(parts)
     events["user"] = users

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.examples import CANDIDATES, TOP
+from training.finding import find_in_steps
 from training.session_index import SessionIndex, session_weights
-from udfs.candidates import USUAL_QUOTAS, Quotas, find_candidates
+from udfs.candidates import USUAL_QUOTAS
 from udfs.profile import RING
-from udfs.session_neighbours import working_memory
-from udfs.tables import RankTables, item_slots
+from udfs.tables import RankTables
 
-CANDIDATES, TOP, DISTANCES = 100, 20, 32
+DISTANCES = 32
 #: What is better by less than this is chance.
 WORTH = 0.003
-USERS_A_STEP = 512
 MORE_SIMILAR, ALL_SIMILAR = (65, 12, 5, 3, 8, 4, 3), (90, 4, 2, 1, 2, 1, 0)
 Choices = dict[str, tuple[object, ...]]
 #: Tried one after the other, each with what was best before it.
@@ -108,10 +108,10 @@ def choose_retrieval(
     best = Retrieval(repeats=bool(repeats))
     if not len(profiles):
         return best, []
-    slots, trials = item_slots(tables.item_hash), []
+    trials: list[dict[str, object]] = []
 
     def measure(retrieval: Retrieval) -> tuple[float, float, float]:
-        found_at = _places(retrieval.apply(tables, index), slots, profiles, following)
+        found_at = _places(retrieval.apply(tables, index), profiles, following)
         recall, hits = float(np.mean(found_at < CANDIDATES)), float(np.mean(found_at < TOP))
         return recall, hits, float(np.mean(np.where(found_at < TOP, 1.0 / (1.0 + found_at), 0.0)))
 
@@ -135,13 +135,10 @@ def choose_retrieval(
     return best, trials
 
 
-def _places(tables: RankTables, slots: NDArray[np.int32], profiles: NDArray[np.void], following: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _places(tables: RankTables, profiles: NDArray[np.void], following: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Find where the next items stand: by blend, among the similar ones; 100 where they are no candidates, 99 at worst where they are."""
-    quotas, working = Quotas.of(CANDIDATES, tables.quotas[1:].tolist()), working_memory(len(tables.session_ends))
     places = []
-    for start in range(0, len(profiles), USERS_A_STEP):
-        found = find_candidates(tables, slots, profiles[start : start + USERS_A_STEP], quotas, working)
-        right = (found.item >= 0) & (tables.item_hash[found.item] == following[start : start + USERS_A_STEP, None])
+    for _, found, right in find_in_steps(tables, profiles, following, CANDIDATES):
         at = right.argmax(1)
         rank = found.rank[np.arange(len(at)), at]
         places.append(np.where(right.any(1), np.where(rank >= 0, rank, CANDIDATES - 1), CANDIDATES))

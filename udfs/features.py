@@ -61,7 +61,7 @@ FEATURES = (
     "churn_risk",
     "category_affinity",
 )
-OF_SIMILAR, OF_RING, OF_INTEREST, OF_ITEM, OF_USER, OF_RANKING, OF_ESTIMATES = 0, 10, 17, 23, 29, 36, 40  # where each group begins
+OF_RING, OF_INTEREST, OF_ITEM, OF_USER, OF_RANKING, OF_ESTIMATES = 10, 17, 23, 29, 36, 40  # where each group after the first begins
 VIEWS, CARTS, PURCHASES = 2, 5, 8
 MOBILE = 2
 BYTE = 127.0  # a vector of length 1 is stored in units of 1 / 127

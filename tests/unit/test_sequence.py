@@ -15,11 +15,16 @@ from training.sequence.gradients import Batch, loss_and_gradient
 from training.sequence.head import Choices, fit_head
 from training.sequence.nearest import following_items, top_items
 from training.sequence.network import Network, score_all, sequence_scores, session_vectors
-from training.sequence.ranks import ranks
 from training.sequence.steps import Steps, make_steps, reverse
 from udfs.profile import RING
 
 SESSIONS = st.lists(st.lists(st.integers(-1, 3), max_size=20), max_size=6)
+
+
+def ranks(network: Network, steps: Steps) -> Any:
+    """How many items score higher than the one that came next."""
+    scores = score_all(network, steps.sequence)
+    return (scores > np.take_along_axis(scores, steps.following[:, None].astype(np.int64), 1)).sum(1)
 
 
 def flat(sessions: list[list[int]]) -> tuple[Any, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udfs.archive import FUTURE_MS, index, read_chunk
+from training.decoding import decode_archive
 from udfs.archive_records import UNDECODABLE
 from udfs.decode import Decoded, Decoder
 from udfs.events import KIND
 from udfs.schemas import LocalSchemas, load, plain
 
-CHUNK_EVENTS = 50_000
 TEXTS = ("user_id", "item_id", "recommendation_id")
 CLICKS = (KIND["select_item"], KIND["view_item"])
 CART, PURCHASE, EXPOSURE = KIND["add_to_cart"], KIND["purchase"], KIND["view_item_list"]
@@ -70,28 +68,17 @@ def read_reactions(archive: Path, progress: Progress | None = None) -> Reactions
     udfs.archive.ArchiveError
         It cannot be read.
     """
-    latest = int(time.time() * 1000) + FUTURE_MS
-    chunks = index(archive, CHUNK_EVENTS)
     decoder = Decoder(LocalSchemas(), keep=TEXTS, consent=ANALYTICS)
     positions = _Positions()
     frames, denied = [pl.DataFrame(schema=SCHEMA)], set[str]()
-    read = rejects = done = 0
-    for chunk in chunks.chunks:
-        data = read_chunk(chunk)
-        if data.kind == "raw":
-            decoded = decoder.values(data.raw.value, latest)
-            schemas: Any = [value[:5] if value else b"" for value in data.raw.value]
-        else:
-            decoded = decoder.blocks(data.schema, [(block.count, block.body) for block in data.blocks], latest)
-            schemas = data.schema
+    read = rejects = 0
+    for data, decoded, lost in decode_archive(archive, decoder, progress):
+        schemas: Any = [value[:5] if value else b"" for value in data.raw.value] if data.kind == "raw" else data.schema
         read += int(decoded.good.sum())
-        rejects += int((~decoded.good).sum()) + sum(rest.lost for rest in decoded.rests) + len(data.damaged)
+        rejects += lost
         denied |= _denied(decoded)
         rows = _telling(decoded)
         frames.append(_frame(decoded, rows, positions.of(decoded, rows, schemas)))
-        done += chunk.events
-        if progress:
-            progress(done, chunks.events)
     events = pl.concat(frames).unique("event_id", keep="first", maintain_order=True).sort("event_time", maintain_order=True)
     return Reactions(events, read, rejects, denied)
 

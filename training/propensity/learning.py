@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.examples import TOP
+from training.finding import USERS_A_STEP, find_in_steps
 from training.history import History
 from training.propensity.choosing import Choice, choose, halves
 from training.propensity.fitting import Fitted
@@ -18,14 +19,11 @@ from training.propensity.onnx_file import export
 from training.propensity.outcomes import outcomes, visit_times
 from training.propensity.samples import Parts, Samples, of_categories, of_users
 from training.sessions import Sessions
-from udfs.candidates import Quotas, find_candidates
 from udfs.propensity import AFFINITY, Propensities, fill
-from udfs.session_neighbours import working_memory
-from udfs.tables import RankTables, item_slots
+from udfs.tables import RankTables
 from udfs.user_features import DAY_MS
 
 MOMENTS, LISTS = 30_000, 6_000
-USERS_A_STEP = 512
 CLICK, PURCHASE, CHURN = "click_propensity", "purchase_propensity", "churn_risk"
 
 
@@ -194,12 +192,7 @@ def told(report: dict[str, Any]) -> dict[str, str]:
 
 def _hits(tables: RankTables, profiles: NDArray[np.void], following: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Tell whether the next item was among the first candidates."""
-    slots, quotas = item_slots(tables.item_hash), Quotas.of(TOP, tables.quotas[1:].tolist())
-    working = working_memory(len(tables.session_ends))
-    hits = [np.zeros(0, np.bool_)]
-    for start in range(0, len(profiles), USERS_A_STEP):
-        item = find_candidates(tables, slots, profiles[start : start + USERS_A_STEP], quotas, working).item
-        hits.append(((item >= 0) & (tables.item_hash[item] == following[start : start + USERS_A_STEP, None])).any(1))
+    hits = [np.zeros(0, np.bool_), *(found.right.any(1) for found in find_in_steps(tables, profiles, following, TOP))]
     return np.concatenate(hits)
 
 

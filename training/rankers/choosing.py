@@ -114,7 +114,6 @@ def choose_ranker(
     selection = select_features(fits[best], score, learn, check, features, models[best], seed)
     qualities[best] = selection.quality
     everything = Examples(*(np.concatenate(pair) for pair in zip(learn, check.only(check.found), strict=True)))
-    del learn, check
     trials = {kind: rounded(of) for kind, of in qualities.items()}
     return Choice(best, final[best](everything, selection.features, seed), selection.features, trials, models[best], selection.report)
 
