@@ -1,1 +1,1 @@
-"""What a shop's front end talks to."""
+"""What a shop's pages talk to: the collector, the HTTP API, and a shop to look at."""

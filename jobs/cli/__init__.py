@@ -37,6 +37,7 @@ COMMANDS = {
     "segments": "segments",
     "off-policy": "off_policy",
     "run": "run",
+    "serve": "serve",
     "replay": "replay",
     "show": "show",
     "explain": "explain",

@@ -255,6 +255,25 @@ class OutSettings(Section):
     """Write segment changes and recommendations as well as dead letters."""
 
 
+class ServingSettings(Section):
+    """The collector and the HTTP API."""
+
+    host: str = "127.0.0.1"
+    """Address it listens on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Its port; 0: a free one."""
+    allow_origins: tuple[str, ...] = ()
+    """Origins whose pages may call it (CORS), such as https://shop.example; none: pages of its own host only."""
+    write_key: SecretStr | None = None
+    """What senders of events have to show; none: whoever reaches the collector may send. Pages hold it, so it is no secret to a visitor."""
+    token_secret: SecretStr | None = None
+    """What user tokens are signed with (HS256)."""
+    tokens: Literal["required", "off"] = "required"
+    """Whether a user's recommendations are given only to her signed, expiring token; off: to everybody, for a demo."""
+    admin_key: SecretStr | None = None
+    """What the operator's routes ask for; none: they are closed."""
+
+
 class Settings(Section):
     """All settings of a run.
 
@@ -277,6 +296,7 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     topics: TopicSettings = TopicSettings()
     cluster: ClusterSettings = ClusterSettings()
+    serving: ServingSettings = ServingSettings()
     parallelism: Annotated[int, Field(ge=1, le=128)] = 1
     """Parallel instances of every operator."""
     work: Path = Path(".swerve")

@@ -1,0 +1,1 @@
+"""The collector: events from pages into the log."""

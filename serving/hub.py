@@ -1,0 +1,37 @@
+"""Tells whoever is watching a shopper what the collector has just kept of hers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+WAITING = 256
+
+
+class Hub:
+    """Events by shopper, for those that watch now; nobody waits for a slow watcher, whose oldest events are dropped."""
+
+    def __init__(self) -> None:
+        self._watchers: defaultdict[str, set[asyncio.Queue[Mapping[str, Any]]]] = defaultdict(set)
+
+    def publish(self, event: Mapping[str, Any]) -> None:
+        """Hand an accepted event (fields of ``shop_event``) to those who watch its user."""
+        for queue in self._watchers.get(event["user_id"], ()):
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(event)
+
+    @contextmanager
+    def watch(self, user: str) -> Iterator[asyncio.Queue[Mapping[str, Any]]]:
+        """Receive a shopper's events while the block runs."""
+        queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue(WAITING)
+        self._watchers[user].add(queue)
+        try:
+            yield queue
+        finally:
+            self._watchers[user].discard(queue)
+            if not self._watchers[user]:
+                del self._watchers[user]
