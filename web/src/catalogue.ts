@@ -1,0 +1,40 @@
+/** What cards show of items, asked for once a page. */
+
+import { warn } from "./guard";
+import type { Details } from "./swerve";
+
+export type DetailsSource = (ids: string[]) => readonly Details[] | Promise<readonly Details[]>;
+
+export interface Catalogue {
+  /** By id; items that the shop does not tell about are missing. */
+  details(ids: readonly string[], url?: string): Promise<Map<string, Details>>;
+}
+
+const fromUrl =
+  (template: string): DetailsSource =>
+  async (ids) => {
+    const address = template.replace("{ids}", ids.map(encodeURIComponent).join(","));
+    const answer = await fetch(address, { credentials: "same-origin" });
+    if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+    const said = (await answer.json()) as readonly Details[] | { items: readonly Details[] };
+    return "items" in said ? said.items : said;
+  };
+
+export function createCatalogue(source: () => DetailsSource | string | undefined): Catalogue {
+  const known = new Map<string, Details>();
+  return {
+    async details(ids, url) {
+      const from = url ?? source();
+      const missing = ids.filter((id) => !known.has(id));
+      if (from && missing.length) {
+        try {
+          const give = typeof from === "string" ? fromUrl(from) : from;
+          for (const each of await give(missing)) known.set(each.item_id, each);
+        } catch (error) {
+          warn("no details of items", error);
+        }
+      }
+      return known;
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** One batch to the collector. As text, which a browser sends to another origin without asking first. */
+
+import { warn } from "./guard";
+import type { Consent, SentEvent } from "./swerve";
+
+/** What became of a batch: it need not be sent again, it has to be smaller, or it has to wait (ms, if the server said). */
+export type Outcome = "done" | "split" | { wait: number | undefined };
+
+export interface Sender {
+  send(events: readonly SentEvent[]): Promise<Outcome>;
+  /** Without an answer, for a page that goes away: whether the browser took it. */
+  beacon(events: readonly SentEvent[]): boolean;
+}
+
+export interface Envelope {
+  endpoint: string;
+  writeKey: string | undefined;
+  consent: Required<Consent>;
+}
+
+const TIMEOUT = 10_000;
+
+export const body = (events: readonly SentEvent[], { writeKey, consent }: Envelope): string =>
+  JSON.stringify({ write_key: writeKey, sent_at: Date.now(), device: device(), consent, events });
+
+export function createSender(envelope: () => Envelope): Sender {
+  const text = (events: readonly SentEvent[]) => body(events, envelope());
+  const address = () => `${envelope().endpoint}/v1/events`;
+  return {
+    async send(events) {
+      let answer: Response;
+      try {
+        answer = await fetch(address(), {
+          method: "POST",
+          body: text(events),
+          headers: { "Content-Type": "text/plain" },
+          credentials: "omit",
+          referrerPolicy: "origin",
+          keepalive: true,
+          signal: AbortSignal.timeout(TIMEOUT),
+        });
+      } catch (error) {
+        warn("the collector does not answer", error);
+        return { wait: undefined };
+      }
+      const { status } = answer;
+      if (status === 413 && events.length > 1) return "split";
+      if (status >= 500 || status === 408 || status === 425 || status === 429) return { wait: retryAfter(answer) };
+      const said = (await answer.json().catch(() => ({}))) as { rejected?: unknown[]; detail?: string };
+      if (status >= 400 || said.rejected?.length) warn(`events were not taken (${status})`, said.detail, said.rejected);
+      return "done";
+    },
+    beacon: (events) => navigator.sendBeacon?.(address(), new Blob([text(events)], { type: "text/plain" })) ?? false,
+  };
+}
+
+const retryAfter = (answer: Response): number | undefined => {
+  const said = answer.headers.get("Retry-After");
+  if (!said) return undefined;
+  const wait = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now();
+  return wait > 0 ? wait : undefined;
+};
+
+/** Class of her device, as the event schema names them. */
+export function device(): "desktop" | "mobile" | "tablet" {
+  const { userAgent, maxTouchPoints } = navigator;
+  // An iPad says that it is a Mac, but no Mac has a touch screen.
+  if (/iPad|Tablet|PlayBook|Silk|Android(?!.*Mobi)/i.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1))
+    return "tablet";
+  return /Mobi|iPhone|iPod/i.test(userAgent) ? "mobile" : "desktop";
+}
