@@ -21,11 +21,12 @@ class Format(str, Enum):
     retailrocket = "retailrocket"
     yoochoose = "yoochoose"
     sessions = "sessions"
+    ga4 = "ga4"
     csv = "csv"
 
 
 def command(
-    format: Annotated[Format, typer.Argument(metavar="FORMAT", help="rees46, retailrocket, yoochoose, sessions or csv.")],  # noqa: A002
+    format: Annotated[Format, typer.Argument(metavar="FORMAT", help="rees46, retailrocket, yoochoose, sessions, ga4 or csv.")],  # noqa: A002
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file; .gz is read as it is.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     map: Annotated[  # noqa: A002

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,54 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "out" / "mine").write_text("")
     with pytest.raises(ArchiveError, match="is there already"):
         run(tmp_path, "rees46", REES46)
+
+
+def ga4_row(**fields: Any) -> str:
+    params = {
+        "ga_session_id": {"int_value": "77"},
+        "page_referrer": {"string_value": "https://x.example/?q=me"},
+        "currency": {"string_value": "EUR"},
+    }
+    row = {
+        "event_timestamp": "1714564799500123", "event_name": "view_item", "user_pseudo_id": "12.34",
+        "privacy_info": {"analytics_storage": "Yes"},
+        "event_params": [{"key": key, "value": value} for key, value in params.items()], "device": {"category": "mobile"},
+        "items": [{"item_id": "a", "item_name": "Tent", "item_category": "Camping", "item_brand": "(not set)", "price": 99.5}],
+    }  # fmt: skip
+    return json.dumps({**row, **fields}) + "\n"
+
+
+def test_ga4(tmp_path: Path) -> None:
+    bought = {
+        "event_name": "purchase",
+        "user_id": "ana",
+        "ecommerce": {"transaction_id": "T"},
+        "items": [{"item_id": "a", "quantity": "2"}, {"item_id": "b"}],
+    }
+    text = ga4_row() + ga4_row(**bought) + ga4_row(event_name="scroll", items=[], event_timestamp="1714564799600000")
+    report, events = run(tmp_path, "ga4", text)
+    assert (report.rows, report.events, report.users) == (3, 4, 2)
+    assert pick(events, "user_id", "event_name", "event_time", "item_id", "quantity", "transaction_id") == [
+        ("12.34", "view_item", 1_714_564_799_500, "a", None, None),
+        ("ana", "purchase", 1_714_564_799_500, "a", 2, "T"),
+        ("ana", "purchase", 1_714_564_799_500, "b", None, "T"),
+        ("12.34", "other", 1_714_564_799_600, None, None, None),
+    ]
+    (view,) = [event for event in events if event["event_name"] == "view_item"]
+    assert pick([view], "session_id", "referrer", "currency", "device", "item_name", "item_brand", "price") == [
+        ("77", "https://x.example/", "EUR", "mobile", "Tent", None, 99.5)
+    ]
+
+
+def test_ga4_rows_that_make_no_event(tmp_path: Path) -> None:
+    bad = ["{", "[]", ga4_row(privacy_info={"analytics_storage": "No"}), ga4_row(event_timestamp=None), ga4_row(event_timestamp="soon")]
+    bad += [ga4_row(user_pseudo_id=None), ga4_row(items=[{"price": -1}])]
+    report, events = run(tmp_path, "ga4", ga4_row() + "\n".join(line.strip() for line in bad) + "\n")
+    assert (len(events), report.rejected) == (1, len(bad))
+    assert [row["line"] for row in rows(tmp_path / "out" / "rejected.csv")] == [str(line) for line in range(2, len(bad) + 2)]
+    assert report.reasons["collected without consent"] == 1
+
+
+def test_ga4_wants_lines_of_json(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="NEWLINE_DELIMITED_JSON"):
+        run(tmp_path, "ga4", "event_date,event_name\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from training.importers.ga4 import row_events
 from training.importers.reading import BadRow, Source
 from training.importers.values import event, event_name, milliseconds, optional, price, required, whole
 from udfs.errors import UsageError
@@ -23,7 +24,7 @@ class Reading(NamedTuple):
     Attributes
     ----------
     delimiter
-        Between columns.
+        Between columns; empty: a line is one field.
     header
         Whether the first line is one.
     columns
@@ -123,6 +124,13 @@ def sessions(source: Source, mapping: Mapping[str, str]) -> Reading:  # noqa: AR
     return Reading(delimiter, True, max(place.values()) + 1, events)
 
 
+def ga4(source: Source, mapping: Mapping[str, str]) -> Reading:  # noqa: ARG001
+    """Google Analytics 4, exported by BigQuery as JSON, a row a line: the tables ``events_YYYYMMDD``."""
+    if not source.first_line.lstrip().startswith("{"):
+        raise UsageError(f"{source.path} is no export of JSON lines", "bq extract --destination_format NEWLINE_DELIMITED_JSON")
+    return Reading("", False, 1, row_events)
+
+
 def csv_columns(source: Source, mapping: Mapping[str, str]) -> Reading:
     """Any CSV: each field of an event from the column that the mapping names, or else from the column of the same name.
 
@@ -160,6 +168,7 @@ FORMATS: dict[str, Callable[[Source, Mapping[str, str]], Reading]] = {
     "retailrocket": retailrocket,
     "yoochoose": yoochoose,
     "sessions": sessions,
+    "ga4": ga4,
     "csv": csv_columns,
 }
 

@@ -81,7 +81,10 @@ class Source:
             raise ArchiveError(f"cannot read {self.path} after line {number}: {error}", "fetch it again") from error
 
     def rows(self, delimiter: str = ",") -> Iterator[Row | tuple[int, str]]:
-        """Give the rows of a CSV file; a row that cannot be read is a line and a reason."""
+        """Give the rows of a CSV file; a row that cannot be read is a line and a reason. Without a delimiter a line is one field."""
+        if not delimiter:
+            yield from (Row(line, [text]) for line, text in enumerate(self.lines(), 1) if text.strip())
+            return
         reader = csv.reader(self.lines(), delimiter=delimiter)
         while True:
             line = reader.line_num + 1
