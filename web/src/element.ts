@@ -14,8 +14,10 @@ const SPARE = 4;
 const LOOKS = [150, 400, 800, 1_600, 3_200];
 const PATIENCE = 1_500;
 
-const MARKUP = `<style>${STYLE}</style><section part="section" aria-labelledby="h" aria-busy="true" class="loading"><div id="h"><slot name="heading"></slot></div>
+const MARKUP = `<section part="section" aria-labelledby="h" aria-busy="true" class="loading"><div id="h"><slot name="heading"></slot></div>
 <div class="box"><ul part="list" role="list"></ul><div part="fallback" class="fallback" hidden><slot></slot></div></div><p class="quiet" role="status"></p></section>`;
+
+let sheet: CSSStyleSheet | undefined;
 
 export function defineElement(client: Client): void {
   if (customElements.get(NAME)) return;
@@ -86,6 +88,10 @@ export function defineElement(client: Client): void {
     /** Reserves its room, and asks. */
     #begin(): void {
       if (!this.#list) {
+        // Not as an element, which a page's Content-Security-Policy would refuse.
+        sheet ??= new CSSStyleSheet();
+        sheet.replaceSync(STYLE);
+        this.#root.adoptedStyleSheets = [sheet];
         this.#root.innerHTML = MARKUP;
         const list = this.#root.querySelector("ul") as HTMLElement;
         list.addEventListener(
