@@ -22,8 +22,10 @@ BLOCK_RECORDS = 2000
 class ArchiveWriter:
     """Writes `<prefix>-<partition>-<number>.avro` into a folder.
 
-    A file is made with its first block, under the first number that is free, so that writers of several processes and runs never share one.
-    Each block is given to the system in one piece: who reads at the same time, or after a crash, finds whole blocks.
+    A file is made with its first block, under a number behind all that are there, so that writers of several processes and runs never
+    share one, and the files of a partition are in the order of its log also where old ones were deleted. What a writer left half-written
+    when it crashed stays as it is: nobody writes behind it. Each block is given to the system in one piece: who reads at the same time, or
+    after a crash, finds whole blocks.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ class ArchiveWriter:
         pairs = b"".join(_bytes(name.encode()) + _bytes(value) for name, value in meta.items())
         self._header = MAGIC + write_varint(len(meta)) + pairs + b"\x00" + self._sync
         self._file: io.FileIO | None = None
-        self._number = 0
+        self._volatile: set[Path] = set()
         self.records = 0
         self.files: list[Path] = []
 
@@ -90,13 +92,12 @@ class ArchiveWriter:
             if self._file is None:
                 self._file = self._open()
                 block = self._header + block
+            self._volatile.add(self.files[-1])
             self._write(self._file, block)
             if self._file.tell() >= self._roll:
                 self.close()
         except OSError as error:
-            raise ArchiveError(
-                f"cannot write {self._folder}: {error.strerror or error}", "is there space, and may you write there?"
-            ) from error
+            raise self._refused(error) from error
         self.records += count
 
     def append_records(self, records: Iterable[Mapping[str, Any]], block_records: int = BLOCK_RECORDS) -> None:
@@ -110,8 +111,32 @@ class ArchiveWriter:
                 body, count = io.BytesIO(), 0
         self.append(body.getbuffer(), count)
 
-    def flush(self) -> None:
-        """Return when everything appended can be read by others; it can be at once, as nothing is held back here."""
+    def flush(self, *, durable: bool = False) -> None:
+        """Return when everything appended can be read by others; it can be at once, as nothing is held back here.
+
+        Parameters
+        ----------
+        durable
+            Return when it would outlast a loss of power as well. One call for many blocks costs as much as one for each.
+
+        Raises
+        ------
+        ArchiveError
+            If the disk did not take it. Whether it has what was appended since the last call is then not known; what is appended from then
+            on goes to another file.
+        """
+        if not durable or not self._volatile:
+            return
+        try:
+            for path in sorted(self._volatile):
+                _sync(path, os.O_RDWR)
+            # A file that a folder does not name is lost as well.
+            _sync(self._folder, os.O_RDONLY)
+        except OSError as error:
+            self._volatile.clear()
+            self.close()
+            raise self._refused(error) from error
+        self._volatile.clear()
 
     def close(self) -> None:
         """Close the file; what is appended afterwards goes to the next."""
@@ -127,24 +152,40 @@ class ArchiveWriter:
 
     def _open(self) -> io.FileIO:
         self._folder.mkdir(parents=True, exist_ok=True)
+        numbers = (path.stem.rpartition("-")[2] for path in self._folder.glob(f"{self._name}-*.avro"))
+        number = max((int(text) for text in numbers if text.isdecimal()), default=-1)
         while True:
-            path = self._folder / f"{self._name}-{self._number:06d}.avro"
-            self._number += 1
+            number += 1
+            path = self._folder / f"{self._name}-{number:06d}.avro"
             with contextlib.suppress(FileExistsError):
                 file = io.FileIO(path, "xb")
                 self.files.append(path)
                 return file
 
-    @staticmethod
-    def _write(file: io.FileIO, block: bytes) -> None:
+    def _write(self, file: io.FileIO, block: bytes) -> None:
         start, rest = file.tell(), memoryview(block)
         try:
             while rest:
                 rest = rest[file.write(rest) :]
         except OSError:
-            # A full disk must not leave half a block behind.
-            file.truncate(start)
+            # A full disk must not leave half a block behind; where it does, nothing comes behind that.
+            try:
+                file.truncate(start)
+                file.seek(start)
+            except OSError:
+                self.close()
             raise
+
+    def _refused(self, error: OSError) -> ArchiveError:
+        return ArchiveError(f"cannot write {self._folder}: {error.strerror or error}", "is there space, and may you write there?")
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _bytes(value: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -235,6 +236,48 @@ def test_writers_never_share_a_file_and_roll(tmp_path: Path) -> None:
     assert not set(one.files) & set(other.files)
     assert len(one.files) > 1
     assert sorted(int(record["event_id"][1:]) for record in read_records(tmp_path)) == list(range(200))
+
+
+def test_a_new_writer_comes_after_all_others_also_where_old_files_are_gone(tmp_path: Path) -> None:
+    first, second = write(tmp_path, [event(0)], partition=3), write(tmp_path, [event(1)], partition=3)
+    with second.open("ab") as torn:
+        torn.write(b"\x02\x80")
+    left = second.read_bytes()
+    first.unlink()
+    assert write(tmp_path, [event(2)], partition=3).name == "events-3-000002.avro"
+    assert second.read_bytes() == left
+
+
+def test_a_durable_flush_syncs_what_was_written_since_the_last_and_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+    with ArchiveWriter(tmp_path / "out", EVENT, roll_bytes=4000) as writer:
+        writer.flush(durable=True)
+        writer.append_records([event(n) for n in range(100)], 10)
+        writer.flush()
+        assert synced == []
+        writer.flush(durable=True)
+        assert synced == [*(path.name for path in writer.files), "out"]
+        synced.clear()
+        writer.append_records([event(100)])
+        writer.flush(durable=True)
+        writer.flush(durable=True)
+        assert synced == [writer.files[-1].name, "out"]
+
+
+def test_after_a_disk_that_did_not_take_it_the_next_goes_to_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with ArchiveWriter(tmp_path, EVENT) as writer:
+        writer.append_records([event(0)])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", refuse)
+            with pytest.raises(ArchiveError, match="Input/output error"):
+                writer.flush(durable=True)
+        writer.append_records([event(1)])
+        writer.flush(durable=True)
+    assert [path.name for path in writer.files] == ["events-0-000000.avro", "events-0-000001.avro"]
 
 
 def test_nothing_is_written_for_nothing(tmp_path: Path) -> None:
