@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import orjson
 
 ID_BYTES = 16
+EXACT = 2**53
+"""Below it a double holds every whole number."""
 CONSENTS = ("analytics_storage", "personalization_storage")
 _WORDS = {True: "GRANTED", False: "DENIED", "granted": "GRANTED", "denied": "DENIED", "yes": "GRANTED", "no": "DENIED"}
 
@@ -92,7 +94,7 @@ def number(value: Any) -> Any:
 def whole(value: Any) -> Any:
     """Read a whole number, also one written as text; anything else stays, to be refused."""
     value = number(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
 
 
 def milliseconds(value: Any) -> Any:

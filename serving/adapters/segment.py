@@ -38,7 +38,7 @@ NAMES = {
     "Product Added to Wishlist": "add_to_wishlist",
 }
 """The e-commerce spec's names; any other event is `other`."""
-CALLS = {"track", "page", "screen"}
+CALLS = ("track", "page", "screen")
 CATEGORIES = {"analytics_storage": ("analytics", "performance"), "personalization_storage": ("personalization", "functional")}
 """Which of a consent manager's usual categories answer for which of Google's."""
 
