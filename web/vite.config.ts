@@ -15,5 +15,5 @@ export default defineConfig(({ mode }) => ({
         ? { entry: "src/module.ts", formats: ["es"], fileName: () => "swerve.mjs" }
         : { entry: "src/script.ts", formats: ["iife"], name: "_", fileName: () => "swerve.js" },
   },
-  test: { environment: "happy-dom", include: ["tests/*.test.ts"], clearMocks: true, restoreMocks: true },
+  test: { environment: "happy-dom", include: ["tests/*.test.ts"], setupFiles: ["tests/setup.ts"], isolate: false, fileParallelism: false },
 }));

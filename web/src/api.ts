@@ -24,8 +24,9 @@ export interface Asker {
 export async function ask(question: Question, { endpoint, user, segment }: Asker, tokens: Tokens): Promise<Recommendations | undefined> {
   if (endpoint === undefined) return undefined;
   const { surface = "home", n = 10, actions } = question;
+  let token: string | undefined;
   const request = async (who: string): Promise<Response> => {
-    const token = who === NOBODY ? undefined : await tokens.get(who);
+    token = who === NOBODY ? undefined : await tokens.get(who);
     const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
     if (actions?.length && who !== NOBODY) {
       headers["Content-Type"] = "application/json";
@@ -38,12 +39,12 @@ export async function ask(question: Question, { endpoint, user, segment }: Asker
   };
   try {
     let answer = await request(user ?? NOBODY);
-    if (answer.status === 401 && user) {
+    if (answer.status === 401 && user && token) {
       tokens.refuse();
       answer = await request(user);
     }
     // Better what everybody is shown than nothing.
-    if ((answer.status === 401 || answer.status === 403 || answer.status === 404) && user) answer = await request(NOBODY);
+    if (user && [401, 403, 404].includes(answer.status)) answer = await request(NOBODY);
     if (answer.ok) return (await answer.json()) as Recommendations;
     warn(`no recommendations (${answer.status})`);
   } catch (error) {

@@ -1,11 +1,13 @@
 /** How long a page is looked at, and how far down. Time counts while the page is visible. */
 
-import { listen, visible } from "./guard";
+import { gathered, listen, visible } from "./guard";
 
 const DEPTHS = [25, 50, 75, 100];
+/** Less is a glance. */
+const LEAST = 1_000;
 
 export interface Attention {
-  /** Milliseconds since it was last taken. */
+  /** Milliseconds since it was last taken; 0, and nothing is taken, while they are few. */
   take(): number;
   /** Another page begins. */
   reset(): void;
@@ -13,45 +15,46 @@ export interface Attention {
 
 export function createAttention(deeper: (percent: number) => void): Attention {
   let spent = 0;
-  let since = visible() ? performance.now() : undefined;
+  let since = 0;
+  let looking = false;
   let reached = 0;
-  let waits = false;
 
-  listen(document, "visibilitychange", () => {
-    if (since !== undefined) spent += performance.now() - since;
-    since = visible() ? performance.now() : undefined;
-  });
-
-  const measure = (): void => {
-    waits = false;
-    const { scrollHeight, clientHeight } = document.documentElement;
-    // What fits on the screen has no depth.
-    if (scrollHeight <= clientHeight) return;
-    // Half a pixel is missing at the end of some pages.
-    const percent = ((scrollY + clientHeight + 1) / scrollHeight) * 100;
-    const depth = DEPTHS.findLast((each) => percent >= each) ?? 0;
-    if (depth > reached) {
-      reached = depth;
-      deeper(depth);
-    }
-  };
-  listen(window, "scroll", () => {
-    if (!waits) setTimeout(measure, 200);
-    waits = true;
-  });
-
-  const take = (): number => {
+  /** Counts up to now. */
+  const count = (): void => {
     const now = performance.now();
-    const taken = spent + (since === undefined ? 0 : now - since);
-    spent = 0;
-    if (since !== undefined) since = now;
-    return Math.round(taken);
+    if (looking) spent += now - since;
+    since = now;
+    looking = visible();
   };
+  count();
+  listen(document, "visibilitychange", count);
+
+  listen(
+    window,
+    "scroll",
+    gathered(200, () => {
+      const { scrollHeight, clientHeight } = document.documentElement;
+      // Half a pixel is missing at the end of some pages; what fits on the screen has no depth.
+      const percent = scrollHeight > clientHeight ? ((scrollY + clientHeight + 1) / scrollHeight) * 100 : 0;
+      const depth = Math.max(0, ...DEPTHS.filter((each) => percent >= each));
+      if (depth > reached) {
+        reached = depth;
+        deeper(depth);
+      }
+    }),
+  );
+
   return {
-    take,
+    take() {
+      count();
+      if (spent < LEAST) return 0;
+      const taken = Math.round(spent);
+      spent = 0;
+      return taken;
+    },
     reset() {
-      take();
-      reached = 0;
+      count();
+      spent = reached = 0;
     },
   };
 }

@@ -5,6 +5,7 @@ import type { EventFields } from "./swerve";
 export const ITEM = "data-swerve-item";
 export const VIEW = "data-swerve-view-item";
 export const CART = "data-swerve-add-to-cart";
+export const SEARCH = "data-swerve-search";
 export const RECOMMENDATION = "data-swerve-recommendation";
 export const POSITION = "data-swerve-position";
 

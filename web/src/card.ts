@@ -1,12 +1,8 @@
 /** One card: a copy of a template whose elements with `data-field` get what the shop tells about the item. */
 
 import { ITEM, POSITION, RECOMMENDATION } from "./attributes";
+import { make } from "./dom";
 import type { Details, RecommendedItem } from "./swerve";
-
-/** The element's own card; its link is the whole of it. */
-const OWN =
-  '<a part="card" data-field="url"><span part="image" class="image"><img data-field="image" alt="" loading="lazy" decoding="async"></span>' +
-  '<span part="title" class="title" data-field="title"></span><span part="price" class="price" data-field="price"></span></a>';
 
 export interface Entry {
   item: RecommendedItem;
@@ -15,56 +11,47 @@ export interface Entry {
   recommendation: string;
 }
 
-export interface Cards {
-  /** A card without an item: what stands there until there is one. */
-  blank(): HTMLElement;
-  fill(card: HTMLElement, entry: Entry): void;
-}
-
-export function createCards(own: HTMLTemplateElement | undefined, language: string | undefined): Cards {
-  const template = document.createElement("template");
-  template.innerHTML = own ? '<div part="card"></div>' : OWN;
-  if (own) template.content.firstElementChild?.append(own.content.cloneNode(true));
-  return {
-    blank() {
-      const card = document.importNode(template.content, true).firstElementChild as HTMLElement;
-      card.classList.add("blank");
-      return card;
-    },
-    fill(card, { item, details, position, recommendation }) {
-      card.classList.remove("blank");
-      card.setAttribute(ITEM, item.item_id);
-      card.setAttribute(RECOMMENDATION, recommendation);
-      card.setAttribute(POSITION, String(position));
-      const values: Record<string, unknown> = { ...item, ...details, price: money(details, language) };
-      for (const element of [card, ...card.querySelectorAll<HTMLElement>("[data-field]")]) {
-        const name = element.dataset.field;
-        if (name) bind(element, values[name]);
-      }
-    },
+/** A card without an item: what stands there until there is one. */
+export function blankCard(own: HTMLTemplateElement | null): HTMLElement {
+  const part = (name: string, ...children: Node[]): HTMLElement => make("span", { part: name, class: name }, ...children);
+  const field = (element: HTMLElement): HTMLElement => {
+    element.dataset.field = element.className;
+    return element;
   };
+  if (own) return make("div", { part: "card", class: "blank" }, document.importNode(own.content, true));
+  const image = make("img", { "data-field": "image", alt: "", loading: "lazy", decoding: "async" });
+  const content = [part("image", image), field(part("title")), field(part("price"))];
+  // The whole of it is a link.
+  return make("a", { part: "card", class: "blank", "data-field": "url" }, ...content);
 }
 
-const bind = (element: Element, value: unknown): void => {
-  const text = value === undefined || value === null ? "" : String(value);
-  if (element instanceof HTMLAnchorElement) set(element, "href", webAddress(text));
-  else if (element instanceof HTMLImageElement) set(element, "src", webAddress(text));
-  else if (element.textContent !== text) element.textContent = text;
+export function fillCard(card: HTMLElement, { item, details, position, recommendation }: Entry, language: string | undefined): void {
+  card.classList.remove("blank");
+  card.setAttribute(ITEM, item.item_id);
+  card.setAttribute(RECOMMENDATION, recommendation);
+  card.setAttribute(POSITION, String(position));
+  const values: Record<string, unknown> = { ...item, ...details, price: money(details, language) };
+  for (const element of [card, ...card.querySelectorAll<HTMLElement>("[data-field]")]) {
+    const name = element.dataset.field;
+    if (name) bind(element, String(values[name] ?? ""));
+  }
+}
+
+const bind = (element: HTMLElement, text: string): void => {
+  const name = element instanceof HTMLAnchorElement ? "href" : element instanceof HTMLImageElement ? "src" : undefined;
+  // Only what has changed: an image that is set anew is loaded anew.
+  if (!name) {
+    if (element.textContent !== text) element.textContent = text;
+  } else if (!isSafe(text, name === "src")) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 };
 
-/** Only what has changed: an image that is set anew is loaded anew. */
-const set = (element: Element, name: string, value: string | undefined): void => {
-  if (value === undefined) element.removeAttribute(name);
-  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
-};
-
-/** Nothing that runs: an address of the web, or a picture that is its own data. */
-const webAddress = (text: string): string | undefined => {
-  if (!text) return undefined;
+/** An address of the web, which runs nothing here; or a picture that is its own data. */
+const isSafe = (text: string, picture: boolean): boolean => {
   try {
-    return /^(https?:$|data:$|blob:$)/.test(new URL(text, document.baseURI).protocol) ? text : undefined;
+    return text !== "" && (picture ? /^(https?|data|blob):$/ : /^https?:$/).test(new URL(text, document.baseURI).protocol);
   } catch {
-    return undefined;
+    return false;
   }
 };
 
@@ -73,6 +60,6 @@ const money = ({ price, currency }: Details, language: string | undefined): stri
   try {
     return new Intl.NumberFormat(language, currency ? { style: "currency", currency } : { minimumFractionDigits: 2 }).format(price);
   } catch {
-    return [price, currency].join(" ");
+    return `${price} ${currency}`;
   }
 };

@@ -7,7 +7,7 @@ export type DetailsSource = (ids: string[]) => readonly Details[] | Promise<read
 
 export interface Catalogue {
   /** By id; items that the shop does not tell about are missing. */
-  details(ids: readonly string[], url?: string): Promise<Map<string, Details>>;
+  details(ids: readonly string[], url: string | null): Promise<Map<string, Details>>;
 }
 
 const fromUrl =
@@ -26,7 +26,8 @@ export function createCatalogue(source: () => DetailsSource | string | undefined
     async details(ids, url) {
       const from = url ?? source();
       const missing = ids.filter((id) => !known.has(id));
-      if (from && missing.length) {
+      if (!from) warn("nothing tells what items look like: give `items` or `itemsUrl`");
+      else if (missing.length) {
         try {
           const give = typeof from === "string" ? fromUrl(from) : from;
           for (const each of await give(missing)) known.set(each.item_id, each);

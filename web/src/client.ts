@@ -5,7 +5,7 @@ import { createAttention } from "./attention";
 import { defined, fieldsOf, RECOMMENDATION, VIEW } from "./attributes";
 import { type Catalogue, createCatalogue } from "./catalogue";
 import { createConsent, followConsentMode, followTcf } from "./consent";
-import { debug, guard, listen, tell, visible, warn } from "./guard";
+import { debug, gathered, guard, listen, tell, visible, warn } from "./guard";
 import { createIdentity } from "./identity";
 import { eventId } from "./ids";
 import { createImpressions, type Impressions } from "./impressions";
@@ -40,18 +40,11 @@ export interface Client {
   personal(): boolean;
 }
 
-/** A page that the browser loads ahead is not seen yet. */
-const whenShown = (begin: () => void): void => {
-  if ((document as { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", guard(begin), { once: true });
-  else begin();
-};
-
-export function createClient(): Client {
-  const options: Options = {};
+export function createClient(options: Options): Client {
   let started = false;
   let held: SentEvent[] = [];
   let viewed: string | undefined;
-  let shown: { place: Element | undefined; id: string | undefined } | undefined;
+  let shown: { from: Element | undefined; id: string | undefined } | undefined;
   let referrer = document.referrer;
 
   const store = createStore();
@@ -59,22 +52,16 @@ export function createClient(): Client {
   const identity = createIdentity(store, () => options.user);
   const consent = createConsent(() => answered());
   const sender = createSender(() => ({ endpoint: options.endpoint ?? "", writeKey: options.writeKey, consent: consent.all() }));
+  const agreed = (): boolean => started && consent.granted();
   const personal = (): boolean => started && consent.granted("personalization_storage");
-  const queue = createQueue(
-    store,
-    sender,
-    (events) => tell("sent", events),
-    () => started && consent.granted(),
-  );
+  const queue = createQueue(store, sender, (events) => tell("sent", events), agreed);
 
-  const keep = (event: SentEvent): void => queue.add({ ...event, ...identity.current(event.event_time) }, changesHer(event) ? SOON : LATER);
+  const keep = (event: SentEvent): void =>
+    queue.add({ ...event, ...identity.current(event.event_time, true) }, changesHer(event) ? SOON : LATER);
 
   const answered = (): void => {
-    const events = held;
-    if (consent.granted()) {
-      if (!started) return;
-      held = [];
-      events.forEach(keep);
+    if (agreed()) {
+      for (const event of held.splice(0)) keep(event);
       queue.start();
     } else if (consent.refused()) {
       held = [];
@@ -86,7 +73,7 @@ export function createClient(): Client {
   const track = (event_name: EventName, fields: EventFields = {}): void => {
     const event_time = Date.now();
     const event: SentEvent = { ...defined(fields), event_id: eventId(event_time), event_name, event_time };
-    if (started && consent.granted()) keep(event);
+    if (agreed()) keep(event);
     else if (!consent.refused()) held = [...held.slice(1 - HELD), event];
     tell("track", event);
   };
@@ -96,26 +83,28 @@ export function createClient(): Client {
     viewed = item.item_id;
     track("view_item", item);
   };
+  const search = (term: string): void => track("search", { search_term: withoutPeople(term) });
 
-  const attention = createAttention(() => leave());
-  /** How long she was busy with the page until now; glances of less than a second are none. */
-  const leave = (): void => {
+  const attention = createAttention(() => engaged());
+  /** How long she was busy with the page, until now. */
+  const engaged = (): void => {
     const engagement_ms = attention.take();
-    if (engagement_ms >= 1_000 && options.automatic !== false) track("other", { item_id: viewed, engagement_ms });
+    if (engagement_ms && options.automatic !== false) track("other", { item_id: viewed, engagement_ms });
   };
 
   const impressions = createImpressions((fields) => track("view_item_list", fields));
   const look = (): void => {
-    for (const element of document.querySelectorAll(`[${RECOMMENDATION}]`)) impressions.watch(element);
-    const place = document.querySelector(`[${VIEW}]`) ?? undefined;
-    const item = place ? fieldsOf(place, VIEW) : options.jsonLd ? productOf(document) : undefined;
-    const before = shown;
-    shown = { place, id: item?.item_id };
+    document.querySelectorAll(`[${RECOMMENDATION}]`).forEach(impressions.watch);
+    const from = document.querySelector(`[${VIEW}]`) ?? undefined;
+    const item = from ? fieldsOf(from, VIEW) : options.jsonLd ? productOf(document) : undefined;
+    const id = item?.item_id;
     // An app changes its address first and its page after that: what still stands there is the item of the page before.
-    if (item?.item_id && (before?.place !== place || before?.id !== item.item_id)) viewItem(item as Item);
+    const isNew = shown?.from !== from || shown?.id !== id;
+    shown = { from, id };
+    if (id && isNew) viewItem(item as Item);
   };
   const page = (): void => {
-    leave();
+    engaged();
     attention.reset();
     viewed = undefined;
     track("page_view", { referrer: place(referrer) });
@@ -124,45 +113,46 @@ export function createClient(): Client {
   };
 
   const automatic = (): void => {
-    listen(document, "visibilitychange", () => visible() || leave());
-    listen(window, "pagehide", leave);
     followNavigation(page);
     // Back from the browser's memory, without a load.
     listen<PageTransitionEvent>(window, "pageshow", ({ persisted }) => persisted && page());
-    const hovered = new Set<string | undefined>();
-    followItems(track, (fields) => {
-      if (hovered.has(fields.item_id)) return;
-      hovered.add(fields.item_id);
-      track("other", fields);
+    const hovers = new Set<string | undefined>();
+    followItems({
+      track,
+      searched: search,
+      hovered(fields) {
+        if (!hovers.has(fields.item_id)) track("other", fields);
+        hovers.add(fields.item_id);
+      },
     });
-    let waits = false;
-    const later = guard(() => {
-      waits = false;
-      look();
-    });
-    const watcher = new MutationObserver(() => {
-      if (!waits) setTimeout(later, 50);
-      waits = true;
-    });
-    watcher.observe(document, { subtree: true, childList: true, attributeFilter: [RECOMMENDATION, VIEW] });
+    const changes = { subtree: true, childList: true, attributeFilter: [RECOMMENDATION, VIEW] };
+    new MutationObserver(gathered(50, look)).observe(document, changes);
+    attention.reset();
     page();
   };
 
+  const begin = (): void => {
+    started = true;
+    followConsentMode(consent);
+    if (!followTcf(consent)) listen(window, "load", () => followTcf(consent));
+    const leave = (): void => {
+      engaged();
+      queue.leave();
+    };
+    listen(document, "visibilitychange", () => visible() || leave());
+    listen(window, "pagehide", leave);
+    // What an earlier page left, and what was called before this.
+    if (consent.granted()) answered();
+    if (options.automatic !== false) whenShown(automatic);
+  };
+
   const init = (given: Options = {}): void => {
-    const first = !started;
     Object.assign(options, defined(given));
     options.endpoint = (options.endpoint ?? "").replace(/\/+$/, "");
     debug(options.debug === true);
-    started = true;
-    if (first) {
-      followConsentMode(consent);
-      if (!followTcf(consent)) listen(window, "load", () => followTcf(consent));
-    }
-    if (given.consent) consent.say(given.consent, true);
-    if (first) {
-      if (consent.granted()) answered();
-      if (options.automatic !== false) whenShown(automatic);
-    }
+    const choices = started ? given.consent : options.consent;
+    if (choices) consent.say(choices, true);
+    if (!started) begin();
     tell("ready");
   };
 
@@ -172,8 +162,7 @@ export function createClient(): Client {
     consent: (choices) => consent.say(choices, true),
     identify(user) {
       tokens.refuse();
-      // Who shares the device does not go on as her.
-      if (!user) for (const key of ["user", "visit", "segment"]) store.remove(key);
+      if (!user) identity.forget();
       options.user = user;
       tell("ready");
     },
@@ -183,7 +172,7 @@ export function createClient(): Client {
     purchase({ transaction_id, currency, items }) {
       for (const item of items) track("purchase", { currency, ...item, transaction_id });
     },
-    search: (term) => track("search", { search_term: withoutPeople(term) }),
+    search,
     page,
     async recommendations(request = {}) {
       const { endpoint } = options;
@@ -192,24 +181,23 @@ export function createClient(): Client {
       if (given?.segment && personal()) store.set("segment", String(given.segment.id));
       return given;
     },
-    identity: () => (started && consent.granted() ? identity.current(Date.now()) : undefined),
+    identity: () => (agreed() ? identity.current(Date.now(), false) : undefined),
     flush: queue.flush,
-    q: { push: (...calls) => calls.forEach(call) },
+    q: { push: (...calls) => calls.forEach(guard(call)) },
   };
-  const call = ([method, ...args]: Call): void => {
-    const work = swerve[method] as ((...args: unknown[]) => unknown) | undefined;
-    if (work) work(...args);
-    else warn(`there is no ${method}`);
+  const methods = swerve as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const call = ([name, ...args]: Call): void => {
+    const method = methods[name];
+    if (method) method(...args);
+    else warn(`there is no ${name}`);
   };
-  for (const name of ["init", "consent", "identify", "track", "viewItem", "addToCart", "purchase", "search", "page"] as const)
-    (swerve as unknown as Record<string, unknown>)[name] = guard(swerve[name] as (...args: unknown[]) => unknown);
-  swerve.q.push = guard(swerve.q.push);
+  for (const name in methods) if (typeof methods[name] === "function") methods[name] = guard(methods[name]);
 
-  return {
-    swerve,
-    catalogue: createCatalogue(() => options.items ?? options.itemsUrl),
-    impressions,
-    ready: () => started,
-    personal,
-  };
+  return { swerve, catalogue: createCatalogue(() => options.items ?? options.itemsUrl), impressions, ready: () => started, personal };
 }
+
+/** A page that the browser loads ahead is not seen yet. */
+const whenShown = (begin: () => void): void => {
+  if ((document as { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", guard(begin), { once: true });
+  else begin();
+};

@@ -14,7 +14,9 @@ export const guard =
   <A extends unknown[], R>(work: (...args: A) => R) =>
   (...args: A): R | undefined => {
     try {
-      return work(...args);
+      const result = work(...args);
+      if (result instanceof Promise) result.catch(warn);
+      return result;
     } catch (error) {
       warn(error);
       return undefined;
@@ -22,8 +24,25 @@ export const guard =
   };
 
 /** Listens to events, by names with spaces between, before the page's own listeners can stop them. */
-export const listen = <E extends Event>(target: EventTarget, names: string, heard: (event: E) => void): void => {
-  for (const name of names.split(" ")) target.addEventListener(name, guard(heard) as EventListener, { capture: true, passive: true });
+export const listen = <E extends Event>(target: EventTarget, names: string, heard: (event: E) => void, signal?: AbortSignal): void => {
+  for (const name of names.split(" "))
+    target.addEventListener(name, guard(heard) as EventListener, { capture: true, passive: true, ...(signal && { signal }) });
+};
+
+export const later = <A extends unknown[]>(wait: number, work: (...args: A) => void, ...args: A): ReturnType<typeof setTimeout> =>
+  setTimeout(guard(work), wait, ...args);
+
+/** Does it once, a while after the first call of several. */
+export const gathered = (wait: number, work: () => void): (() => void) => {
+  let waits = false;
+  const done = (): void => {
+    waits = false;
+    work();
+  };
+  return () => {
+    if (!waits) later(wait, done);
+    waits = true;
+  };
 };
 
 /** Tells the page, by an event on the document that begins with `swerve:`. */

@@ -1,7 +1,7 @@
 /** A recommended item was seen: at least half of it, for a second, in a tab that is looked at; once for each recommendation. */
 
 import { fieldsOf } from "./attributes";
-import { guard, visible } from "./guard";
+import { guard, later, visible } from "./guard";
 import type { EventFields } from "./swerve";
 
 const SHARE = 0.5;
@@ -16,34 +16,35 @@ export function createImpressions(seen: (fields: EventFields) => void): Impressi
   const done = new Set<string>();
   const watched = new WeakMap<Element, string>();
   const timers = new Map<Element, ReturnType<typeof setTimeout>>();
-  const keyOf = ({ recommendation_id, item_id }: EventFields): string | undefined =>
-    recommendation_id && item_id && `${recommendation_id} ${item_id}`;
+  const keyOf = ({ recommendation_id, item_id }: EventFields): string =>
+    recommendation_id && item_id ? `${recommendation_id} ${item_id}` : "";
+
+  const observer = new IntersectionObserver(
+    guard((entries: IntersectionObserverEntry[]) => {
+      for (const { target, isIntersecting, intersectionRatio } of entries) {
+        clearTimeout(timers.get(target));
+        timers.delete(target);
+        if (isIntersecting && intersectionRatio >= SHARE) timers.set(target, later(LONG_ENOUGH, count, target));
+      }
+    }),
+    { threshold: SHARE },
+  );
   // An observer tells of an element when it begins to watch it.
   const observe = (element: Element): void => {
-    observer?.unobserve(element);
-    observer?.observe(element);
+    observer.unobserve(element);
+    observer.observe(element);
   };
   const count = (element: Element): void => {
     timers.delete(element);
-    // She has gone to another tab: looked at again when she comes back.
-    if (!visible()) {
-      observe(element);
-      return;
-    }
     const fields = fieldsOf(element);
     const key = keyOf(fields);
-    if (!key || done.has(key)) return;
-    done.add(key);
-    seen(fields);
-  };
-  const look = guard((entries: IntersectionObserverEntry[]) => {
-    for (const { target, isIntersecting, intersectionRatio } of entries) {
-      clearTimeout(timers.get(target));
-      timers.delete(target);
-      if (isIntersecting && intersectionRatio >= SHARE) timers.set(target, setTimeout(guard(count), LONG_ENOUGH, target));
+    // She has gone to another tab: looked at again when she comes back.
+    if (!visible()) observe(element);
+    else if (key && !done.has(key)) {
+      done.add(key);
+      seen(fields);
     }
-  });
-  const observer = globalThis.IntersectionObserver && new IntersectionObserver(look, { threshold: SHARE });
+  };
   return {
     watch(element) {
       const key = keyOf(fieldsOf(element));

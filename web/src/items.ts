@@ -1,24 +1,31 @@
-/** What she does to items that the page marks in its HTML: hover, click, add to the cart. */
+/** What she does to items that the page marks in its HTML: hover, click, add to the cart; and its search form. */
 
-import { CART, fieldsOf, ITEM, onTheWay } from "./attributes";
-import { guard, listen } from "./guard";
+import { CART, fieldsOf, ITEM, onTheWay, SEARCH } from "./attributes";
+import { later, listen } from "./guard";
 import type { EventFields, EventName } from "./swerve";
 
 const HOVER = 600;
 const CONTROLS = "button,input,select,textarea,label,summary";
 
-export function followItems(track: (name: EventName, fields: EventFields) => void, hovered: (fields: EventFields) => void): void {
+export interface ItemListener {
+  track(name: EventName, fields: EventFields): void;
+  hovered(fields: EventFields): void;
+  searched(term: string): void;
+}
+
+export function followItems({ track, hovered, searched }: ItemListener): void {
   listen<MouseEvent>(document, "click auxclick", (event) => {
-    // The second button opens a menu, the one in the middle a tab.
-    if (event.button > 1) return;
     const item = onTheWay(event, ITEM);
     const cart = onTheWay(event, CART);
-    if (cart) {
-      if (event.button) return;
-      track("add_to_cart", { ...(item && fieldsOf(item)), ...fieldsOf(cart, CART) });
-    } else if (item && !controlIn(event, item)) {
-      track("select_item", fieldsOf(item));
-    }
+    // The second button opens a menu; the one in the middle a tab, but it presses nothing.
+    if (cart && !event.button) track("add_to_cart", { ...(item && fieldsOf(item)), ...fieldsOf(cart, CART) });
+    else if (item && event.button < 2 && !controlIn(event, item)) track("select_item", fieldsOf(item));
+  });
+
+  listen(document, "submit", (event) => {
+    const form = onTheWay(event, SEARCH);
+    const term = form instanceof HTMLFormElement && [...new FormData(form).values()].find((value) => typeof value === "string" && value);
+    if (term) searched(term as string);
   });
 
   let over: Element | undefined;
@@ -30,11 +37,7 @@ export function followItems(track: (name: EventName, fields: EventFields) => voi
     if (item === over) return;
     over = item;
     clearTimeout(timer);
-    if (item)
-      timer = setTimeout(
-        guard(() => hovered(fieldsOf(item))),
-        HOVER,
-      );
+    if (item) timer = later(HOVER, () => hovered(fieldsOf(item)));
   });
 }
 

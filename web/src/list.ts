@@ -3,67 +3,67 @@
  * moves, a card that stays is not loaded anew, and what she has the focus on keeps it.
  */
 
-import { type Cards, createCards, type Entry } from "./card";
+import { blankCard, type Entry, fillCard } from "./card";
+import { make } from "./dom";
 
 const MILLISECONDS = 250;
 
 export interface List {
   /** Empties it, with so many places. */
-  reset(places: number, template: HTMLTemplateElement | undefined, language: string | undefined): void;
-  /** Gives its cards; whether other items are shown than before. */
+  reset(places: number, template: HTMLTemplateElement | null, language: string | undefined): void;
+  /** Shows these, and gives whether they are others than before. */
   show(entries: readonly Entry[]): boolean;
+  cards(): Iterable<HTMLElement>;
 }
 
 export function createList(list: HTMLElement): List {
-  let cards: Cards;
   let shown = new Map<string, HTMLElement>();
+  let template: HTMLTemplateElement | null;
+  let language: string | undefined;
+  const focused = (): Element | null => (list.getRootNode() as ShadowRoot).activeElement;
 
-  const place = (index: number): HTMLElement => list.children[index] as HTMLElement;
-  const put = (index: number, card: HTMLElement | undefined): void => {
-    const there = place(index);
-    // A place without an item keeps its room.
-    there.classList.toggle("none", !card);
-    if (card) there.removeAttribute("aria-hidden");
-    else there.setAttribute("aria-hidden", "true");
-    if (card && card !== there.firstChild) there.replaceChildren(card);
-    if (!card) there.replaceChildren(cards.blank());
+  /** A place without an item keeps its room. */
+  const put = (place: Element, card: HTMLElement | undefined): void => {
+    place.classList.toggle("none", !card);
+    if (card) place.removeAttribute("aria-hidden");
+    else place.setAttribute("aria-hidden", "true");
+    if (card?.parentNode !== place) place.replaceChildren(card ?? blankCard(template));
   };
 
   return {
-    reset(places, template, language) {
-      cards = createCards(template, language);
+    reset(places, own, lang) {
+      template = own;
+      language = lang;
       shown = new Map();
-      list.replaceChildren(
-        ...Array.from({ length: places }, () => {
-          const item = document.createElement("li");
-          item.part.add("item");
-          item.ariaHidden = "true";
-          item.append(cards.blank());
-          return item;
-        }),
-      );
+      const place = (): HTMLElement => make("li", { part: "item", "aria-hidden": "true" }, blankCard(template));
+      list.replaceChildren(...Array.from({ length: places }, place));
     },
+
     show(entries) {
-      const before = [...shown.keys()];
-      const stood = new Map([...shown.values()].map((card) => [card, card.getBoundingClientRect()]));
-      const active = (list.getRootNode() as ShadowRoot).activeElement;
-      const focused = [...shown.values()].findIndex((card) => card.contains(active));
-      const next = new Map(entries.map(({ item }) => [item.item_id, shown.get(item.item_id) ?? cards.blank()]));
-      for (const entry of entries) cards.fill(next.get(entry.item.item_id) as HTMLElement, entry);
-      const inOrder = [...next.values()];
-      shown = next;
-      for (let index = 0; index < list.children.length; index++) put(index, inOrder[index]);
+      const before = shown;
+      const stood = [...before.values()].map((card) => [card, card.getBoundingClientRect()] as const);
+      const active = focused();
+      const at = stood.findIndex(([card]) => card.contains(active));
+      shown = new Map(entries.map(({ item: { item_id } }) => [item_id, before.get(item_id) ?? blankCard(template)]));
+      const cards = [...shown.values()];
+      for (const [index, entry] of entries.entries()) fillCard(cards[index] as HTMLElement, entry, language);
+      Array.from(list.children, (place, index) => put(place, cards[index]));
+
       // A card that was moved has lost the focus; if it has gone, the one in its place gets it.
-      if (active && focused >= 0 && active !== (list.getRootNode() as ShadowRoot).activeElement) {
-        const link = active.isConnected ? active : inOrder[Math.min(focused, inOrder.length - 1)];
-        const target = link?.matches("a,button") ? link : link?.querySelector("a,button");
-        (target as HTMLElement | null | undefined)?.focus({ preventScroll: true });
+      if (at >= 0 && active !== focused()) {
+        const card = active?.isConnected ? active : cards[Math.min(at, cards.length - 1)];
+        const link = card?.matches("a,button") ? card : card?.querySelector("a,button");
+        (link as HTMLElement | undefined)?.focus({ preventScroll: true });
       }
-      const changed = before.join("\n") !== [...next.keys()].join("\n");
-      if (changed && before.length && !matchMedia("(prefers-reduced-motion: reduce)").matches)
-        for (const card of inOrder) move(card, stood.get(card));
+      const changed = [...before.keys()].join("\n") !== [...shown.keys()].join("\n");
+      if (changed && before.size && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+        const from = new Map(stood);
+        for (const card of cards) move(card, from.get(card));
+      }
       return changed;
     },
+
+    cards: () => shown.values(),
   };
 }
 
@@ -73,5 +73,5 @@ const move = (card: HTMLElement, from: DOMRect | undefined): void => {
   const [x, y] = from ? [from.left - to.left, from.top - to.top] : [0, 0];
   if (from && !x && !y) return;
   const frames = from ? { transform: [`translate(${x}px,${y}px)`, "none"] } : { opacity: [0, 1] };
-  card.animate?.(frames, { duration: MILLISECONDS, easing: "ease-out" });
+  card.animate(frames, { duration: MILLISECONDS, easing: "ease-out" });
 };

@@ -5,5 +5,5 @@ import type { Swerve } from "./swerve";
 
 const nothing = new Proxy({}, { get: () => () => undefined }) as Swerve;
 
-export const swerve: Swerve = typeof document === "undefined" ? nothing : install();
+export const swerve: Swerve = typeof document === "undefined" ? nothing : install({}, false);
 export default swerve;

@@ -3,7 +3,7 @@
  * collector has it: over a reload, and while she is offline. One tab sends at a time.
  */
 
-import { guard, listen, visible } from "./guard";
+import { guard, later, listen } from "./guard";
 import { timeOf } from "./ids";
 import type { Store } from "./store";
 import type { SentEvent } from "./swerve";
@@ -135,10 +135,7 @@ export function createQueue(store: Store, sender: Sender, sent: (events: readonl
     if (at >= due) return;
     clearTimeout(timer);
     due = at;
-    timer = setTimeout(
-      guard(() => void flush()),
-      at - Date.now(),
-    );
+    timer = later(at - Date.now(), flush);
   };
 
   const leave = (): void => {
@@ -154,8 +151,6 @@ export function createQueue(store: Store, sender: Sender, sent: (events: readonl
     notBefore = 0;
     schedule(0);
   });
-  listen(document, "visibilitychange", () => visible() || leave());
-  listen(window, "pagehide", leave);
 
   return {
     add(event, within) {
@@ -165,7 +160,9 @@ export function createQueue(store: Store, sender: Sender, sent: (events: readonl
     },
     flush,
     leave,
-    start: () => schedule(0),
+    start() {
+      if (waiting().length) schedule(0);
+    },
     forget() {
       clearTimeout(timer);
       due = Number.POSITIVE_INFINITY;

@@ -6,20 +6,18 @@ import type { Choice, Options } from "./swerve";
 
 guard(() => {
   const tag = document.currentScript as HTMLScriptElement | null;
-  install((swerve) => {
-    const said = tag?.dataset ?? {};
-    if (said.init !== "manual") swerve.init(optionsOf(said, tag?.src));
-  });
+  const said = tag?.dataset ?? {};
+  install(optionsOf(said, tag?.src), said.init !== "manual");
 })();
 
 function optionsOf(said: DOMStringMap, source: string | undefined): Options {
-  const { tokenUrl } = said;
+  const { endpoint, writeKey, user, itemsUrl, tokenUrl } = said;
   const consent = said.consent as Choice | undefined;
   return {
-    endpoint: said.endpoint ?? (source ? new URL(source).origin : undefined),
-    writeKey: said.writeKey,
-    user: said.user,
-    itemsUrl: said.itemsUrl,
+    endpoint: endpoint ?? (source ? new URL(source).origin : undefined),
+    writeKey,
+    user,
+    itemsUrl,
     automatic: said.automatic !== "false",
     jsonLd: "jsonLd" in said,
     debug: "debug" in said,

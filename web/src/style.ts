@@ -1,7 +1,7 @@
 /** Looks of the element. Colours are made from the page's own, so that it is light where the page is, and dark where the page is. */
 
 export const STYLE = `
-:host{display:block;font:inherit;color:inherit}
+:host{display:block}
 :host([theme=light]){color-scheme:light}
 :host([theme=dark]){color-scheme:dark}
 :host([theme=auto]){color-scheme:light dark}
@@ -22,10 +22,12 @@ img{display:block;width:100%;height:100%;object-fit:var(--swerve-image-fit,cover
 .price{display:block;line-height:1.35;height:1.35em;margin-top:.25em;font-weight:600;font-variant-numeric:tabular-nums}
 .blank .title,.blank .price{border-radius:.3em;background:var(--swerve-placeholder,color-mix(in srgb,currentColor 8%,transparent));background-clip:content-box}
 .blank .price{width:40%}
+.loading ul{overflow:hidden}
 .loading .blank{animation:wait 1.6s ease-in-out infinite alternate}
-.none{visibility:hidden}
-.fallback{position:absolute;inset:0;overflow:auto}
+.none,section.fallback ul{visibility:hidden}
+div.fallback{position:absolute;inset:0;overflow:auto}
 @keyframes wait{to{opacity:.5}}
-@media (prefers-reduced-motion:reduce){.loading .blank{animation:none}}
+@media (prefers-reduced-motion:reduce){.loading ul{overflow:hidden}
+.loading .blank{animation:none}}
 @media (forced-colors:active){.image,.blank .title,.blank .price{border:1px solid}}
 `;

@@ -20,23 +20,25 @@ export interface Envelope {
 
 const TIMEOUT = 10_000;
 
-export const body = (events: readonly SentEvent[], { writeKey, consent }: Envelope): string =>
-  JSON.stringify({ write_key: writeKey, sent_at: Date.now(), device: device(), consent, events });
+/** What browsers send for a page that has gone, in bytes. */
+const KEPT_ALIVE = 60_000;
+
+export const body = (events: readonly SentEvent[], { writeKey, consent }: Envelope): Blob =>
+  new Blob([JSON.stringify({ write_key: writeKey, sent_at: Date.now(), device: device(), consent, events })], { type: "text/plain" });
 
 export function createSender(envelope: () => Envelope): Sender {
-  const text = (events: readonly SentEvent[]) => body(events, envelope());
   const address = () => `${envelope().endpoint}/v1/events`;
   return {
     async send(events) {
+      const text = body(events, envelope());
       let answer: Response;
       try {
         answer = await fetch(address(), {
           method: "POST",
-          body: text(events),
-          headers: { "Content-Type": "text/plain" },
+          body: text,
           credentials: "omit",
           referrerPolicy: "origin",
-          keepalive: true,
+          keepalive: text.size < KEPT_ALIVE,
           signal: AbortSignal.timeout(TIMEOUT),
         });
       } catch (error) {
@@ -45,12 +47,12 @@ export function createSender(envelope: () => Envelope): Sender {
       }
       const { status } = answer;
       if (status === 413 && events.length > 1) return "split";
-      if (status >= 500 || status === 408 || status === 425 || status === 429) return { wait: retryAfter(answer) };
+      if (status >= 500 || [408, 425, 429].includes(status)) return { wait: retryAfter(answer) };
       const said = (await answer.json().catch(() => ({}))) as { rejected?: unknown[]; detail?: string };
       if (status >= 400 || said.rejected?.length) warn(`events were not taken (${status})`, said.detail, said.rejected);
       return "done";
     },
-    beacon: (events) => navigator.sendBeacon?.(address(), new Blob([text(events)], { type: "text/plain" })) ?? false,
+    beacon: (events) => navigator.sendBeacon(address(), body(events, envelope())),
   };
 }
 

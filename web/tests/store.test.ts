@@ -1,0 +1,35 @@
+import { expect, test, vi } from "vitest";
+import { createStore } from "../src/store";
+
+test("keys are sorted, by their beginning, and the shop's own are not among them", () => {
+  localStorage.setItem("basket", "3");
+  const store = createStore();
+  for (const key of ["e:2", "e:1", "user"]) store.set(key, key);
+  expect(store.keys("e:")).toEqual(["e:1", "e:2"]);
+  store.clear();
+  expect(Object.keys(localStorage)).toEqual(["basket"]);
+});
+
+test("where there is no room it remembers for as long as the page lives", () => {
+  const store = createStore();
+  store.set("user", "old");
+  vi.spyOn(Storage.prototype, "setItem").mockImplementation(() => {
+    throw new DOMException("full", "QuotaExceededError");
+  });
+  store.set("user", "new");
+  expect(store.get("user")).toBe("new");
+  expect(store.keys("")).toEqual(["user"]);
+  store.clear();
+  expect(store.get("user")).toBeUndefined();
+});
+
+test("where storage is forbidden it remembers for as long as the page lives", () => {
+  vi.spyOn(window, "localStorage", "get").mockImplementation(() => {
+    throw new DOMException("no", "SecurityError");
+  });
+  const store = createStore();
+  store.set("user", "u");
+  expect(store.get("user")).toBe("u");
+  store.remove("user");
+  expect(store.keys("")).toEqual([]);
+});
