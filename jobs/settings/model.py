@@ -272,6 +272,26 @@ class ServingSettings(Section):
     """Whether a user's recommendations are given only to her signed, expiring token; off: to everybody, for a demo."""
     admin_key: SecretStr | None = None
     """What the operator's routes ask for; none: they are closed."""
+    into: str | None = None
+    """Where the collector writes: kafka:TOPIC, or a folder that `swerve run --source` follows; none: it takes no events."""
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Partitions of the archive in that folder."""
+    body_bytes: Count = 1_000_000
+    """Largest body of a request, also after it was decompressed."""
+    batch_events: Count = 500
+    """Most events in a body."""
+    event_bytes: Count = 16_384
+    """Most bytes of an event's texts."""
+    oldest_hours: Count = 168
+    """How old an event may be when it comes in."""
+    country_header: str | None = None
+    """Header in which the content network in front writes a visitor's country, such as cf-ipcountry."""
+    address_header: str | None = None
+    """Header in which the proxy in front writes a visitor's address, such as x-forwarded-for; none: the connection's address counts."""
+    key_rate: Annotated[float, Field(ge=0)] = 0.0
+    """Events a second of one write key; 0: no limit. Ten seconds of it may come at once."""
+    address_rate: Annotated[float, Field(ge=0)] = 0.0
+    """Events a second of one address; 0: no limit. Behind a proxy, set address_header too."""
 
 
 class Settings(Section):

@@ -1,1 +1,9 @@
-"""The collector: events from pages into the log."""
+"""The collector."""
+
+from serving.collector.archive_log import ArchiveLog
+from serving.collector.counters import Counters
+from serving.collector.log import Event, EventLog, LogUnavailable
+from serving.collector.options import CollectorOptions
+from serving.collector.part import Collector
+
+__all__ = ["ArchiveLog", "Collector", "CollectorOptions", "Counters", "Event", "EventLog", "LogUnavailable"]
