@@ -38,6 +38,7 @@ COMMANDS = {
     "off-policy": "off_policy",
     "run": "run",
     "serve": "serve",
+    "token": "token",
     "replay": "replay",
     "show": "show",
     "explain": "explain",

@@ -2,43 +2,181 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobs.cli.options import Config, Redis, Set, settings_from
+from udfs.errors import SwerveError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from jobs.settings import Settings
-    from serving.app import Part
+    from serving.api.part import ApiOptions
+    from serving.app import Application, Part
+    from serving.tokens import TokenRules
+
 
 Into = Annotated[str | None, typer.Option("--into", metavar="kafka:TOPIC|DIR", help="Where events go; short for --set serving.into=….")]
 
 
-def command(config: Config = None, overrides: Set = None, redis: Redis = None, into: Into = None) -> None:
+def command(
+    host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Listen there; short for --set serving.host=…")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="0: a free one; short for --set serving.port=PORT.")] = None,
+    model: Annotated[Path | None, typer.Option("--model", metavar="DIR", help="Bundle; short for --set serving.model=DIR.")] = None,
+    config: Config = None,
+    overrides: Set = None,
+    redis: Redis = None,
+    into: Into = None,
+) -> None:
     """Serve a shop's pages: take their events, give their recommendations. Ctrl-C stops it when what is under way is done."""
-    serve(settings_from(config, overrides, redis__url=redis, serving__into=into))
+    flags = {"serving__host": host, "serving__port": port, "serving__model": model, "serving__into": into, "redis__url": redis}
+    serve(settings_from(config, overrides, **flags))
 
 
-def parts_of(settings: Settings) -> list[Part]:
-    """Make what the settings ask for."""
-    from prometheus_client import CollectorRegistry
+def token_rules(settings: Settings) -> TokenRules | None:
+    """Give what is asked of a shopper's token.
 
-    from jobs.cli.collecting import collector_of
-    from serving.hub import Hub
-
-    hub, registry = Hub(), CollectorRegistry()
-    collector = collector_of(settings, hub, registry)
-    return [part for part in (collector,) if part is not None]
-
-
-def serve(settings: Settings) -> None:
-    """Serve until interrupted."""
-    import uvicorn
-
-    from serving.app import Application
+    Raises
+    ------
+    UsageError
+        If tokens are required and there is no secret, or a short one.
+    """
+    from serving.tokens import SHORTEST_SECRET, TokenRules
 
     serving = settings.serving
-    uvicorn.run(
-        Application(parts_of(settings)), host=serving.host, port=serving.port, access_log=False, log_level="warning", server_header=False
+    if serving.tokens == "off":
+        return None
+    if serving.token_secret is None:
+        raise UsageError(
+            "shoppers' tokens are required, and there is no secret to verify them",
+            "set serving.token_secret (openssl rand -hex 32), or, for a demo, --set serving.tokens=off",
+        )
+    secrets = tuple(secret.get_secret_value() for secret in (serving.token_secret, *serving.token_secrets_before))
+    if min(map(len, secrets)) < SHORTEST_SECRET:
+        raise UsageError(f"serving.token_secret has fewer than {SHORTEST_SECRET} characters", "openssl rand -hex 32 makes one")
+    return TokenRules(secrets, serving.token_audience, serving.token_issuer)
+
+
+def api_options(settings: Settings) -> ApiOptions:
+    """Give what the API is made of."""
+    from serving.api.part import ApiOptions
+    from serving.api.redis_address import RedisAddress
+
+    serving, redis = settings.serving, settings.redis
+    assert redis.url is not None
+    return ApiOptions(
+        RedisAddress(redis.url, redis.password.get_secret_value() if redis.password else None),
+        redis.prefix,
+        settings.rank.surfaces,
+        token_rules(settings),
+        serving.admin_key.get_secret_value() if serving.admin_key else None,
+        serving.allow_origins,
+        serving.cache_seconds,
+        serving.redis_timeout_ms / 1000,
+        serving.remember,
     )
+
+
+def application(settings: Settings, more: Callable[..., Sequence[Part]] | None = None) -> Application:
+    """Make what the settings ask for.
+
+    Parameters
+    ----------
+    settings
+        The effective settings.
+    more
+        Makes further parts, such as a shop, of the API and the hub.
+    """
+    from prometheus_client import CollectorRegistry
+    from starlette.middleware import Middleware
+
+    from jobs.cli.collecting import collector_of
+    from serving.api.admin import Admin
+    from serving.api.cross_origin import CrossOrigin
+    from serving.api.health import Health
+    from serving.api.meters import Meters
+    from serving.api.part import Api
+    from serving.app import Application
+    from serving.hub import Hub
+
+    serving, hub, registry, meters = settings.serving, Hub(), CollectorRegistry(), Meters()
+    registry.register(meters)
+    collector = collector_of(settings, hub, registry)
+    api = Api(api_options(settings), meters) if settings.redis.url is not None else None
+    if api is None and collector is None:
+        raise UsageError("there is nothing to serve", "--redis URL for recommendations, --into for events, or their settings")
+    admin = Admin(serving.admin_key.get_secret_value() if serving.admin_key else None)
+    health = Health(api.checks() if api else {}, registry, admin.require_admin if serving.metrics == "admin" else None)
+    parts: list[Part] = [health, *([collector] if collector else []), *([api] if api else [])]
+    if more is not None:
+        parts += more(api, hub)
+    return Application(parts, [Middleware(CrossOrigin, serving.allow_origins)], meters.answered)
+
+
+def serve(settings: Settings, more: Callable[..., Sequence[Part]] | None = None) -> None:
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    settings, more
+        As for `application`.
+    """
+    from jobs.cli.output import note
+
+    server, listening = server_of(application(settings, more), settings)
+    host, port = listening.getsockname()[:2]
+    ways = [f"events into {settings.serving.into}"] if settings.serving.into else []
+    ways += [f"recommendations from {settings.redis.masked_url}"] if settings.redis.url else []
+    note(f"serving http://{f'[{host}]' if ':' in host else host}:{port}: {', '.join(ways)}")
+    server.run([listening])
+
+
+def server_of(app: Application, settings: Settings) -> tuple[Any, Any]:
+    """Make the server and the socket that it listens on.
+
+    Raises
+    ------
+    SwerveError
+        If the address is not to be had.
+    """
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Tells the parts when it is about to stop: streams that go on for ever would hold it."""
+
+        async def shutdown(self, sockets: Any = None) -> None:
+            app.close()
+            await super().shutdown(sockets)
+            # What was asked for is done: no signal ends the process a second time.
+            self._captured_signals.clear()
+
+    serving = settings.serving
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        # Longer than the balancers before it, which would else send a request into a connection that is closing.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+        backlog=2048,
+    )
+    return Server(config), _listen(serving.host, serving.port)
+
+
+def _listen(host: str, port: int) -> Any:
+    import socket
+
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address, family=family, backlog=2048)
+    except OSError as error:
+        raise SwerveError(f"cannot listen on {host}:{port}: {error.strerror}", "--port 0 takes a free one") from None

@@ -267,7 +267,13 @@ class ServingSettings(Section):
     write_key: SecretStr | None = None
     """What senders of events have to show; none: whoever reaches the collector may send. Pages hold it, so it is no secret to a visitor."""
     token_secret: SecretStr | None = None
-    """What user tokens are signed with (HS256)."""
+    """What user tokens are signed with (HS256): 32 characters at least, known to the shop's back end and to nobody else."""
+    token_secrets_before: tuple[SecretStr, ...] = ()
+    """Secrets that are accepted as well, while another one takes their place."""
+    token_audience: str | None = None
+    """What the aud of a token has to be; none: nothing is asked."""
+    token_issuer: str | None = None
+    """What the iss of a token has to be; none: nothing is asked."""
     tokens: Literal["required", "off"] = "required"
     """Whether a user's recommendations are given only to her signed, expiring token; off: to everybody, for a demo."""
     admin_key: SecretStr | None = None
@@ -292,6 +298,16 @@ class ServingSettings(Section):
     """Events a second of one write key; 0: no limit. Ten seconds of it may come at once."""
     address_rate: Annotated[float, Field(ge=0)] = 0.0
     """Events a second of one address; 0: no limit. Behind a proxy, set address_header too."""
+    model: Path | None = None
+    """Bundle, or folder of a model whose pointer is followed, for ranking by the actions of a visit and for explanations; none: neither."""
+    cache_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+    """How long a browser may show a list before it asks again; 0: it asks each time, and is told if nothing has changed."""
+    redis_timeout_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """How long Redis may take; after that a list comes from memory."""
+    remember: Annotated[int, Field(ge=1)] = 4096
+    """Shoppers whose last lists are kept in memory, for when Redis is away."""
+    metrics: Literal["open", "admin"] = "open"
+    """Whether /metrics asks for the admin key."""
 
 
 class Settings(Section):
