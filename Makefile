@@ -1,11 +1,12 @@
 # Needs Python 3.10-3.12, make, and a package registry that pip can reach. Everything else goes into .venv.
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test lint web bench lock clean
 
 help:
 	@echo "make demo    the whole thing on this machine: simulated shop, Flink, Redis, one shopper's swerve"
 	@echo "make test    every check and every test"
 	@echo "make setup   install into .venv, which leaves .venv/bin/swerve"
 	@echo "make lint    format, lint, types and import rules only"
+	@echo "make web     build the pages' script and element, web/, into serving/static"
 	@echo "make bench   events a second, stage by stage"
 	@echo "make lock    write requirements*.txt anew from pyproject.toml (UPGRADE=1: newest releases)"
 	@echo "make clean   remove .venv and everything that was built"
@@ -21,16 +22,20 @@ test:
 	@scripts/test
 
 lint:
-	@scripts/setup dev
+	@scripts/setup lint
 	@scripts/test lint
+
+web:
+	@scripts/setup lint
+	@cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm run --silent build
 
 bench: setup
 	@.venv/bin/swerve bench throughput
 
 lock:
-	@scripts/setup dev
+	@scripts/setup lint
 	@scripts/lock
 
 clean:
-	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv web/node_modules web/chromium/node_modules *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

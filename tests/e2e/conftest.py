@@ -9,11 +9,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from jobs.dev.flink import FlinkCluster, start_flink
 from jobs.dev.kafka import KafkaServer, start_kafka
 from jobs.dev.registry import RegistryServer, start_registry
 from jobs.dev.zookeeper import ZooKeeperServer, start_zookeeper
+from tests.e2e.browser import open_browser
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,3 +57,10 @@ def cluster(zookeeper: ZooKeeperServer, tmp_path_factory: pytest.TempPathFactory
     running = start_flink(tmp_path_factory.mktemp("flink"), zookeeper=zookeeper.quorum)
     yield running
     running.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for the tests of one file; a context for each test is cheap."""
+    with open_browser() as one:
+        yield one
