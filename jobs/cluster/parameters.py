@@ -17,8 +17,8 @@ from udfs.errors import SwerveError, UsageError
 RELEASE = "swerve.version"
 #: A state that was made with one value cannot be read with another.
 FIXED = ("state.buckets",)
-#: What is of the machine that a command runs on.
-LOCAL = ("work", "cluster.", "out.", "registry.cache")
+#: What is of the machine that a command runs on, and what no job reads.
+LOCAL = ("work", "cluster.", "out.", "registry.cache", "serving.")
 #: Not even masked: Flink masks once more what is named so.
 SECRET = ("redis.password", "registry.password")
 #: A dictionary whose values may be secret: shown, not taken back.

@@ -50,7 +50,7 @@ class Section(BaseModel):
             if value.strip().lower() in ("", "none", "null") and _optional(kind):
                 return None
             if get_origin(kind) is tuple:
-                return tuple(part.strip() for part in value.split(","))
+                return tuple(part.strip() for part in value.split(",")) if value.strip() else ()
         return value
 
 

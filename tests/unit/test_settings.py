@@ -34,6 +34,7 @@ def test_text_becomes_what_the_setting_is() -> None:
     assert settings.redis.keep_profile is False
     assert settings.redis.prefix == "7"
     assert settings.model.path == Path("m/x")
+    assert load_settings(None, ["serving.allow_origins="], {}).serving.allow_origins == ()
     assert load_settings(None, ["rank.hold_back=none"], {"SWERVE__RANK__HOLD_BACK": "true"}).rank.hold_back is None
 
 
