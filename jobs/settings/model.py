@@ -282,6 +282,12 @@ class ServingSettings(Section):
     """Where the collector writes: kafka:TOPIC, or a folder that `swerve run --source` follows; none: it takes no events."""
     partitions: Annotated[int, Field(ge=1, le=1024)] = 1
     """Partitions of the archive in that folder."""
+    spool: Path = Path(".swerve/spool")
+    """Folder that keeps events while Kafka does not acknowledge them; each collector has its own, on a disk that outlasts it."""
+    spool_mb: Count = 256
+    """What it may hold, in MiB; then senders are told to come back later."""
+    patience_ms: Annotated[int, Field(ge=100, le=60_000)] = 1_500
+    """How long Kafka may take to acknowledge before events are spooled."""
     body_bytes: Count = 1_000_000
     """Largest body of a request, also after it was decompressed."""
     batch_events: Count = 500
