@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from serving.problems import Problem
 from serving.shop import visitor as cookies
 from serving.shop.catalogue import Catalogue
+from serving.shop.forms import form_of
 from serving.shop.visitor import Ids, Line, read_cart, visitor_of, write_cart
 
 FREE_FROM, SHIPPING = 50.0, 4.90
@@ -50,8 +51,8 @@ class Checkout:
         """Put pieces into the cart (``add``), or say how many there should be (``set``)."""
         if cookies.from_elsewhere(request):
             raise Problem(403, "the form was sent from another site")
-        form = await request.form()
-        item_id, pieces = str(form.get("item_id", "")), str(form.get("pieces", "1"))
+        form = await form_of(request)
+        item_id, pieces = form.get("item_id", ""), form.get("pieces", "1")
         if item_id not in self._catalogue.items or not (pieces.isascii() and pieces.isdigit() and len(pieces) < 4):
             raise Problem(422, "there is no such article, or no such number of it")
         cart = dict(visitor_of(request, self._ids).cart)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from serving.shop import visitor as cookies
 from serving.shop.articles import PICTURES, details, facts, money, picture_url
 from serving.shop.catalogue import Catalogue, Item, slug
 from serving.shop.checkout import Checkout
+from serving.shop.forms import form_of
 from serving.shop.listing import SORTS, Listing, narrow
 from serving.shop.pictures import draw
 from serving.shop.visitor import Ids, visitor_of
@@ -83,6 +85,7 @@ class Shop:
             sorts=SORTS,
             categories=list(self._catalogue.categories.values()),
             write_key=options.write_key,
+            signed=options.mint is not None,
             live=options.live,
         )
         self._checkout = Checkout(self._catalogue, self._ids, self._page)
@@ -169,7 +172,7 @@ class Shop:
         """Keep a visitor's choice; with her consent she gets an id, without it she loses the one that she had."""
         if cookies.from_elsewhere(request):
             raise Problem(403, "the form was sent from another site")
-        form = await request.form()
+        form = await form_of(request)
         granted = form.get("choice") == "granted"
         before = visitor_of(request, self._ids)
         user = (before.user or self._ids.new()) if granted else ""
@@ -179,8 +182,8 @@ class Shop:
                 {"choice": "granted" if granted else "denied", "user": user or None}, headers={"Cache-Control": "no-store"}
             )
         else:
-            back = str(form.get("back", "/shop"))
-            response = RedirectResponse(back if back.startswith("/shop") else "/shop", 303)
+            back = form.get("back", "/shop")
+            response = RedirectResponse(back if re.fullmatch(r"/shop[\w/.-]*", back) else "/shop", 303)
         cookies.keep(response, request, cookies.CHOICE, "granted" if granted else "denied")
         cookies.keep(response, request, cookies.VISITOR, self._ids.sign(user) if user else "")
         return response

@@ -90,7 +90,8 @@ class View {
     this.events = story.events;
     this.points = story.points;
     this.told = story.profile;
-    this.latest = story.lists.findLast((one) => !one.first) ?? story.lists.at(-1);
+    this.latest = undefined;
+    story.lists.forEach((one) => this.take(one));
     this.lastSegment = story.segments.at(-1);
     this.show();
   }
@@ -115,9 +116,15 @@ class View {
   }
 
   changed(list) {
-    this.latest = list;
+    this.take(list);
     this.showNow();
     this.showList(true);
+  }
+
+  /** A list like the one before changes nothing that is shown. */
+  take(list) {
+    const same = !list.first && !list.left.length && list.items.every((one) => one.was === one.place);
+    if (!same || !this.latest) this.latest = list;
   }
 
   show() {
@@ -167,7 +174,7 @@ class View {
     const shown = latest.items.slice(0, SHOWN), left = latest.left.slice(0, 4);
     await this.learn([...shown, ...left].map((one) => one.item_id).concat(shown.map((one) => one.reason.split(":")[1]).filter(Boolean)));
     if (latest !== this.latest) return;
-    this.listTitle.textContent = latest.answers ? `since ${doing(latest.answers, this.items)}` : "";
+    this.listTitle.textContent = latest.answers ? `since she ${doing(latest.answers, this.items)}` : "";
     this.list.replaceChildren(...shown.map((one) => {
       const item = this.items.get(one.item_id), came = one.was === null, up = !came && one.was > one.place;
       const move = html("span", { className: "live__move", textContent: latest.first ? "" : came ? "new" : one.was === one.place ? "" : `${up ? "↑" : "↓"} ${one.was + 1}` });
@@ -187,6 +194,7 @@ class View {
     this.log.replaceChildren(...(shown.length ? shown.map((one, k) => {
       const line = html("li", {}, html("time", { textContent: timeOf(one.event_time) }), html("span", {}, doing(one, this.items), html("em", { textContent: one.item_category ? ` · ${one.item_category}` : "" })));
       if (swerves.has(one.event_time)) line.lastChild.dataset.swerve = "";
+      else if (!one.item_id && one.event_name !== "search") line.lastChild.dataset.by = "";
       if (fresh && k === 0) line.dataset.new = "";
       return line;
     }) : [html("li", { className: "live__none", textContent: "None yet." })]));

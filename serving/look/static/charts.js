@@ -1,6 +1,6 @@
 // Line and area charts as plain SVG: axes with units, values under the pointer or the arrow keys, and the numbers as a table.
 const SVG = "http://www.w3.org/2000/svg";
-const LEFT = 44, RIGHT = 12, TOP = 12, BOTTOM = 22, COLOURS = 7;
+const LEFT = 40, RIGHT = 12, TOP = 20, BOTTOM = 22, COLOURS = 7;
 
 /** Make an element of SVG. */
 export function svg(name, attributes = {}, ...children) {
@@ -86,11 +86,12 @@ export class Chart {
     this.x = (x) => LEFT + ((x - from) / (to - from || 1)) * (width - LEFT - RIGHT);
     const y = (value) => TOP + (1 - value / top) * (height - TOP - BOTTOM);
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, height, "aria-hidden": "true" });
-    scale.forEach((value, k) => {
+    scale.forEach((value) => {
       const at = Math.round(y(value)) + 0.5;
       drawing.append(svg("line", { class: "axis", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }),
-        svg("text", { x: LEFT - 8, y: at + 4, "text-anchor": "end" }, short(value) + (k === scale.length - 1 && unit ? ` ${unit}` : "")));
+        svg("text", { x: LEFT - 8, y: at + 4, "text-anchor": "end" }, short(value)));
     });
+    if (unit) drawing.append(svg("text", { x: 0, y: 9 }, unit));
     for (const value of this.xTicks(from, to, width)) {
       drawing.append(svg("text", { x: this.x(value), y: height - 5, "text-anchor": "middle" }, this.options.time ? clock(value) : String(value)));
     }
