@@ -87,6 +87,7 @@ class Watchers:
         """Return when nothing is under way any more."""
         self.close()
         await asyncio.gather(*(watch.task for watch in self._watches.values()), return_exceptions=True)
+        self._watches.clear()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def look(self, user: str, trail: Trail) -> list[Message]:

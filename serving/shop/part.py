@@ -183,7 +183,7 @@ class Shop:
             )
         else:
             back = form.get("back", "/shop")
-            response = RedirectResponse(back if re.fullmatch(r"/shop[\w/.-]*", back) else "/shop", 303)
+            response = RedirectResponse(back if re.fullmatch(r"/shop(/[\w/.-]*)?", back) else "/shop", 303)
         cookies.keep(response, request, cookies.CHOICE, "granted" if granted else "denied")
         cookies.keep(response, request, cookies.VISITOR, self._ids.sign(user) if user else "")
         return response

@@ -15,6 +15,8 @@ import pytest
 
 from training.simulator import Simulated, simulate
 from training.simulator.poison import FIELDS, RAW
+from training.simulator.shoppers import DAY
+from training.simulator.simulate import START
 from udfs.archive import ArchiveError, index, read_records
 from udfs.errors import UsageError
 from udfs.hashing import hash64
@@ -284,3 +286,12 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
         simulate(tmp_path / "a", 10, 5, 10, 1)
     (tmp_path / "a" / "mine.txt").unlink()
     simulate(tmp_path / "a", 10, 5, 10, 1)
+
+
+def test_the_same_shop_at_another_time_is_the_same_but_for_the_time(made: Simulated, tmp_path: Path) -> None:
+    end = 1_800_000_000_000
+    later = simulate(tmp_path / "later", EVENTS, USERS, ITEMS, 7, end=end)
+    before, after = (next(iter(read_records(one.archive))) for one in (made, later))
+    shift = after.pop("event_time") - before.pop("event_time")
+    assert before == after
+    assert shift == end - (START + made.days * DAY)

@@ -74,6 +74,7 @@ def simulate(
     activity: str = "even",
     partitions: int = 4,
     shop_seed: int | None = None,
+    end: int | None = None,
     progress: Progress | None = None,
 ) -> Simulated:
     """Simulate a shop and write an archive.
@@ -102,6 +103,8 @@ def simulate(
         Files; a shopper's events are all in one.
     shop_seed
         Of the catalogue; default: `seed`. The same shop in another season has the same `shop_seed` and another `seed`.
+    end
+        When the simulated time is over, in ms; default: as long after `START` as it lasts.
     progress
         Called with the events written and to write.
 
@@ -116,10 +119,11 @@ def simulate(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ArchiveError(f"{out} is there already", "give a folder that is not, or remove it")
     days = int(np.clip(events / users / MEDIAN_VISIT * DAYS_A_VISIT, LEAST_DAYS, MOST_DAYS))
-    end = START + days * DAY
-    catalogue = make_catalogue(items, seed if shop_seed is None else shop_seed, START, end)
+    start = START if end is None else end - days * DAY
+    end = start + days * DAY
+    catalogue = make_catalogue(items, seed if shop_seed is None else shop_seed, start, end)
     shoppers = make_shoppers(users, len(catalogue.categories), seed)
-    visits = make_visits(events, shoppers, activity, seed, START, end)
+    visits = make_visits(events, shoppers, activity, seed, start, end)
     shop = Shop(*(getattr(catalogue, name) for name in Shop._fields))
     walked = walk(
         seed, shop, shoppers.tastes, shoppers.taste_weights, shoppers.price_level, shoppers.buys,
