@@ -11,8 +11,6 @@ from jobs.cli.options import Config, Redis, Set, settings_from
 from udfs.errors import SwerveError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from jobs.settings import Settings
     from serving.api.part import ApiOptions
     from serving.app import Application, Part
@@ -80,20 +78,13 @@ def api_options(settings: Settings) -> ApiOptions:
     )
 
 
-def application(settings: Settings, more: Callable[..., Sequence[Part]] | None = None) -> Application:
-    """Make what the settings ask for.
-
-    Parameters
-    ----------
-    settings
-        The effective settings.
-    more
-        Makes further parts, such as a shop, of the API and the hub.
-    """
+def application(settings: Settings) -> Application:
+    """Make what the settings ask for."""
     from prometheus_client import CollectorRegistry
     from starlette.middleware import Middleware
 
     from jobs.cli.collecting import collector_of
+    from jobs.cli.pages import pages_of
     from serving.api.admin import Admin
     from serving.api.cross_origin import CrossOrigin
     from serving.api.health import Health
@@ -111,25 +102,19 @@ def application(settings: Settings, more: Callable[..., Sequence[Part]] | None =
     admin = Admin(serving.admin_key.get_secret_value() if serving.admin_key else None)
     health = Health(api.checks() if api else {}, registry, admin.require_admin if serving.metrics == "admin" else None)
     parts: list[Part] = [health, *([collector] if collector else []), *([api] if api else [])]
-    if more is not None:
-        parts += more(api, hub)
+    parts += pages_of(settings, hub, api, collector, meters)
     return Application(parts, [Middleware(CrossOrigin, serving.allow_origins)], meters.answered)
 
 
-def serve(settings: Settings, more: Callable[..., Sequence[Part]] | None = None) -> None:
-    """Serve until interrupted.
-
-    Parameters
-    ----------
-    settings, more
-        As for `application`.
-    """
+def serve(settings: Settings) -> None:
+    """Serve until interrupted."""
     from jobs.cli.output import note
 
-    server, listening = server_of(application(settings, more), settings)
+    server, listening = server_of(application(settings), settings)
     host, port = listening.getsockname()[:2]
     ways = [f"events into {settings.serving.into}"] if settings.serving.into else []
     ways += [f"recommendations from {settings.redis.masked_url}"] if settings.redis.url else []
+    ways += ["a shop"] if settings.serving.catalogue else []
     note(f"serving http://{f'[{host}]' if ':' in host else host}:{port}: {', '.join(ways)}")
     server.run([listening])
 

@@ -306,6 +306,10 @@ class ServingSettings(Section):
     """Events a second of one address; 0: no limit. Behind a proxy, set address_header too."""
     model: Path | None = None
     """Bundle, or folder of a model whose pointer is followed, for ranking by the actions of a visit and for explanations; none: neither."""
+    catalogue: Path | None = None
+    """The articles (catalog.csv) of a shop to look at; none: there is no shop."""
+    watchers: Count = 64
+    """Live views that may be open at a time."""
     cache_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
     """How long a browser may show a list before it asks again; 0: it asks each time, and is told if nothing has changed."""
     redis_timeout_ms: Annotated[int, Field(ge=1, le=10_000)] = 50

@@ -105,8 +105,12 @@ class Live:
         options = self._options
         self._redis = Redis.from_url(options.redis_url, password=options.password, socket_timeout=5, socket_connect_timeout=2)
 
-    async def stop(self) -> None:
+    def close(self) -> None:
         """End the streams."""
+        self.watchers.close()
+
+    async def stop(self) -> None:
+        """End the streams, and disconnect."""
         await self.watchers.finish()
         if self._redis is not None:
             await self._redis.aclose()

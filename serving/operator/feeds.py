@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import fastavro
 
@@ -19,11 +19,8 @@ STEP_BYTES = 4 * 2**20
 HEADER_BYTES = 2**16
 
 
-class Said(NamedTuple):
-    """A record of the job: of which kind, and its fields."""
-
-    kind: str
-    record: dict[str, Any]
+Said = tuple[str, dict[str, Any]]
+"""A record of the job: of which kind, and its fields."""
 
 
 class Feed(Protocol):
@@ -51,7 +48,7 @@ class ArchiveFeed:
 
     def poll(self) -> list[Said]:
         """Give the records of the blocks that have been written since."""
-        return [Said(kind, record) for kind in KINDS for path in sorted(self._folder.glob(f"{kind}-*.avro")) for record in self._new(path)]
+        return [(kind, record) for kind in KINDS for path in sorted(self._folder.glob(f"{kind}-*.avro")) for record in self._new(path)]
 
     def close(self) -> None:
         """Nothing is held."""

@@ -47,8 +47,8 @@ class ShopOptions:
         What its pages show to the collector; none: nothing.
     mint
         Makes a user's token, and says for how many seconds it is good; none: recommendations are given to everybody.
-    live
-        Whether there is a live view to open.
+    live, operator
+        Whether there is a live view to open, and a page for the operator.
     """
 
     catalogue: Catalogue
@@ -56,6 +56,7 @@ class ShopOptions:
     write_key: str | None = None
     mint: Callable[[str], tuple[str, int]] | None = None
     live: bool = True
+    operator: bool = False
 
 
 class Shop:
@@ -87,6 +88,7 @@ class Shop:
             write_key=options.write_key,
             signed=options.mint is not None,
             live=options.live,
+            operator=options.operator,
         )
         self._checkout = Checkout(self._catalogue, self._ids, self._page)
 

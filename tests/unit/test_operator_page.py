@@ -31,7 +31,7 @@ from udfs.schemas import load
 
 
 def change(user: str, segment: int, cause: str = "interest") -> Said:
-    return Said("segments", {"user_id": user, "to_segment": segment, "cause": cause})
+    return ("segments", {"user_id": user, "to_segment": segment, "cause": cause})
 
 
 def meters(others: Mapping[str, Mapping[str, float]] | None = None) -> Meters:
@@ -56,7 +56,7 @@ def test_segments_are_those_of_the_shoppers_heard_of_last(monkeypatch: pytest.Mo
 
 def test_clicks_and_impressions_are_counted_where_their_list_was_shown() -> None:
     counted = meters()
-    counted.said([Said("recommendations", {"recommendation_id": "r1", "surface": "cart"})])
+    counted.said([("recommendations", {"recommendation_id": "r1", "surface": "cart"})])
     for name, shown in (("view_item_list", "r1"), ("select_item", "r1"), ("view_item_list", "unknown"), ("select_item", None)):
         counted.accepted({"event_name": name, "recommendation_id": shown})
     counts = counted.counts()
@@ -82,7 +82,7 @@ def test_the_board_keeps_an_hour() -> None:
     counted = meters()
     board = Board(counted)
     board.gauges["lag"] = {"records": 3}
-    counted.said([change("ana", 1, "shift"), Said("dead-letters", {"reason": "malformed"})])
+    counted.said([change("ana", 1, "shift"), ("dead-letters", {"reason": "malformed"})])
     counted.seen_after(120.0)
     now = board.second()
     assert (now["segments"], now["lag"], now["dead"], now["fresh"]) == (
@@ -110,7 +110,7 @@ def test_a_feed_gives_each_record_once_also_of_files_that_are_still_written(tmp_
     letter = {"topic": "t", "partition": 0, "offset": 0, "timestamp": 1, "reason": "malformed", "detail": "", "failed_at": 2}
     with ArchiveWriter(tmp_path, load("dead_letter"), prefix="dead-letters") as writer:
         writer.append_records([letter])
-        assert [said.record["reason"] for said in feed.poll()] == ["malformed"]
+        assert [record["reason"] for _, record in feed.poll()] == ["malformed"]
         assert feed.poll() == []
         writer.append_records([{**letter, "reason": "empty"}, {**letter, "reason": "bad_price"}])
         file = writer.files[0]
@@ -118,7 +118,7 @@ def test_a_feed_gives_each_record_once_also_of_files_that_are_still_written(tmp_
         file.write_bytes(whole[:-5])  # as it looks while a block is written
         assert feed.poll() == []
         file.write_bytes(whole)
-        assert [said.record["reason"] for said in feed.poll()] == ["empty", "bad_price"]
+        assert [record["reason"] for _, record in feed.poll()] == ["empty", "bad_price"]
 
 
 def test_a_feed_passes_over_what_is_no_archive(tmp_path: Path) -> None:
