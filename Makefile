@@ -1,8 +1,9 @@
 # Needs Python 3.10-3.12, make, and a package registry that pip can reach. Everything else goes into .venv.
-.PHONY: help setup demo test lint web bench lock clean
+.PHONY: help setup demo shop test lint web bench lock clean
 
 help:
 	@echo "make demo    the whole thing on this machine: simulated shop, Flink, Redis, one shopper's swerve"
+	@echo "make shop    a shop to walk around in, which follows you; opens in the browser"
 	@echo "make test    every check and every test"
 	@echo "make setup   install into .venv, which leaves .venv/bin/swerve"
 	@echo "make lint    format, lint, types and import rules only"
@@ -16,6 +17,9 @@ setup:
 
 demo: setup
 	@.venv/bin/swerve demo
+
+shop: setup
+	@.venv/bin/swerve demo --open
 
 test:
 	@scripts/setup dev

@@ -17,19 +17,77 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from jobs.demo import Story
+    from jobs.settings import Settings
 
 SHOWN_ITEMS = 6
 Catalogue = dict[str, dict[str, str]]
 
 
 def command(
-    events: Annotated[int, typer.Option(min=20_000, help="Events to simulate.")] = 100_000,
+    events: Annotated[
+        int | None, typer.Option(min=20_000, help="Events to simulate; default: 100 000, with --open 40 000.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 7,
+    open_: Annotated[bool, typer.Option("--open", help="Open a shop to walk around in, with the job and the server behind it.")] = False,
+    browser: Annotated[bool, typer.Option(help="With --open: show it in the browser.")] = True,
+    visitors: Annotated[float, typer.Option(min=0, help="With --open: made-up shoppers who come by, a minute.")] = 12,
+    port: Annotated[int | None, typer.Option(help="With --open: the server's port, or the next one that is free.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="With --open: another history and model, not those of the last time.")] = False,
     config: Config = None,
     overrides: Set = None,
     redis: Redis = None,
 ) -> None:
-    """Simulate a shop, train, run the job on real Flink and Redis, and show a shopper before and after her swerve."""
+    """Simulate a shop, train, run the job on real Flink and Redis, and show a shopper before and after her swerve.
+
+    With --open, the shop itself, to walk around in: its pages send what you do, the job follows, and the page follows you.
+    """
+    settings = settings_from(config, overrides, redis__url=redis, serving__port=port)
+    if open_:
+        open_shop(settings, seed, events, visitors, browser=browser, fresh=fresh)
+    else:
+        tell_story(settings, seed, events or 100_000)
+
+
+def open_shop(settings: Settings, seed: int, events: int | None, visitors: float, *, browser: bool, fresh: bool) -> None:
+    """Open a shop, and look after it until interrupted."""
+    import signal
+    import webbrowser
+
+    from rich.console import Console
+
+    from jobs.cli.storefront import Storefront
+    from jobs.cli.storefront_place import EVENTS, Place, prepare
+    from jobs.preflight import examine
+
+    examine(settings)
+    console, started = Console(), time.monotonic()
+
+    def step(text: str) -> None:
+        console.print(f"[bold]{time.monotonic() - started:5.1f} s[/]  {text}", highlight=False)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    place = Place(settings.work / "shop")
+    keys = prepare(place, seed, step, fresh=fresh, events=events or EVENTS)
+    try:
+        with Storefront(settings, place, keys, step) as shop:
+            step(f"the shop is open: [bold]{shop.address}/shop[/]")
+            console.print(f"         for those who run it: {shop.operator}", highlight=False, soft_wrap=True)
+            console.print("         Ctrl-C closes it; the next time it opens at once", highlight=False)
+            if visitors:
+                shop.let_in(visitors)
+            if browser:
+                webbrowser.open(f"{shop.address}/shop")
+            shop.watch()
+    except KeyboardInterrupt:
+        step("closed")
+
+
+def tell_story(settings: Settings, seed: int, events: int) -> None:
+    """Simulate, train, replay, and print one shopper's swerve."""
     from rich.console import Console
 
     from jobs.cli.replay import run
@@ -39,7 +97,6 @@ def command(
     from training.simulator import simulate
     from training.train import train
 
-    settings = settings_from(config, overrides, redis__url=redis)
     examine(settings)
     home = settings.work / "demo"
     archive, bundle, out = home / "archive", home / "models" / "demo" / "1", home / "out"

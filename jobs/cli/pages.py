@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,7 @@ def _live(settings: Settings, hub: Hub, api: Api, names: Names) -> Part:
 
 def _operator(settings: Settings, hub: Hub, look: Look, names: Names, collector: Collector | None, meters: Meters) -> Part:
     from serving.api.admin import Admin
+    from serving.api.hot import ROUTE as LISTS
     from serving.operator.part import Operator, OperatorOptions
 
     redis, serving = settings.redis, settings.serving
@@ -117,8 +119,11 @@ def _operator(settings: Settings, hub: Hub, look: Look, names: Names, collector:
     feeds, gauges = _job_of(settings)
 
     def counts() -> dict[str, Mapping[str, float]]:
+        requests: Counter[str] = Counter()
+        for route, count in meters.requests().items():
+            requests[route if route.startswith(("/v1/", "/api/")) else "pages and files"] += count
         rejected = collector.counters.totals()["rejected"] if collector else {}
-        return {"rejected": rejected, "requests": meters.requests()}
+        return {"rejected": rejected, "requests": requests, "latency": {str(end): n for end, n in meters.durations(LISTS).items()}}
 
     options = OperatorOptions(
         redis.url,

@@ -53,6 +53,10 @@ class Meters(Collector):
             found[route] += count
         return dict(found)
 
+    def durations(self, route: str) -> dict[float, int]:
+        """Count the answers of a route by the upper end of their bucket, in seconds."""
+        return dict(zip((*BUCKETS, float("inf")), self._times[route], strict=True)) if route in self._times else {}
+
     def collect(self) -> Iterator[Metric]:
         """Give everything, for the registry that this was put into."""
         requests = CounterMetricFamily("swerve_api_requests", "Requests answered.", labels=("route", "status"))

@@ -67,6 +67,10 @@ def checked_user(user: str) -> str:
     return user
 
 
+#: The segment of the list that everybody is shown, which a page may send back as it sends back others.
+EVERYBODY = "-1"
+
+
 class Queries:
     """Reads query strings; few different ones come.
 
@@ -96,7 +100,7 @@ class Queries:
         return Wanted(
             self.surface(pairs.get("surface")),
             None if n is None else _number("n", n, 1, MOST_ITEMS),
-            None if segment is None else _number("segment", segment, 0, MOST_SEGMENT),
+            None if segment in (None, EVERYBODY) else _number("segment", segment, 0, MOST_SEGMENT),
         )
 
     def surface(self, name: str | None) -> str:

@@ -77,8 +77,25 @@ class Board:
             "impressions": span.get("impressions", {}),
             "clicks": span.get("clicks", {}),
             "requests": _rates(span.get("requests", {}), seconds),
+            "latency": {f"p{share * 100:g}": quantile(span.get("latency", {}), share) for share in (0.5, 0.99)},
             **self.gauges,
         }
+
+
+def quantile(buckets: Mapping[str, float], share: float) -> float | None:
+    """Estimate a percentile, in milliseconds, from counts by the upper end of their bucket in seconds; evenly spread inside of one.
+
+    Examples
+    --------
+    >>> quantile({"0.001": 2.0, "0.002": 2.0}, 0.75), quantile({}, 0.5)
+    (1.5, None)
+    """
+    wanted, below, least = share * sum(buckets.values()), 0.0, 0.0
+    for end, count in sorted((float(end), count) for end, count in buckets.items()):
+        if count and below + count >= wanted:
+            return round(1000 * (least if end == float("inf") else least + (end - least) * (wanted - below) / count), 3)
+        below, least = below + count, end
+    return None
 
 
 def _rates(counts: Mapping[str, float], seconds: float) -> dict[str, float]:

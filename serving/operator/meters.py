@@ -12,6 +12,8 @@ from serving.operator.feeds import DEAD_LETTERS, RECOMMENDATIONS, SEGMENTS, Said
 IMPRESSION, CLICK = "view_item_list", "select_item"
 #: So many recommendations are remembered with their surface, and so many shoppers with their segment.
 REMEMBERED, SHOPPERS = 100_000, 500_000
+#: What a job says of older events while it catches up says nothing about now.
+RECENT_MS = 600_000
 
 Counts = Mapping[str, Mapping[str, float]]
 """Counters that grow, by group and label."""
@@ -48,13 +50,14 @@ class Meters:
             surface = self._surface_of.get(shown, self._surfaces[0])
             self._counts["impressions" if name == IMPRESSION else "clicks"][surface] += 1
 
-    def said(self, records: Sequence[Said]) -> None:
+    def said(self, records: Sequence[Said], now_ms: int | None = None) -> None:
         """Count what the job says."""
+        recent = (time.time_ns() // 1_000_000 if now_ms is None else now_ms) - RECENT_MS
         for kind, record in records:
             if kind == SEGMENTS:
-                self._segment_changed(record)
+                self._segment_changed(record, recent)
             elif kind == RECOMMENDATIONS:
-                self._counts["rankings"][record["surface"]] += 1
+                self._counts["rankings"][record["surface"]] += record["event_time"] >= recent
                 _remember(self._surface_of, record["recommendation_id"], record["surface"], REMEMBERED)
             elif kind == DEAD_LETTERS:
                 self._counts["dead"][record["reason"]] += 1
@@ -81,10 +84,11 @@ class Meters:
                 sizes[self._segment_name(segment)] += size
         return dict(sizes.most_common())
 
-    def _segment_changed(self, record: Mapping[str, Any]) -> None:
-        self._counts["changes"][record["cause"]] += 1
-        if record["cause"] == "shift":
-            self._counts["swerves"]["all"] += 1
+    def _segment_changed(self, record: Mapping[str, Any], recent: int) -> None:
+        if record["event_time"] >= recent:
+            self._counts["changes"][record["cause"]] += 1
+            if record["cause"] == "shift":
+                self._counts["swerves"]["all"] += 1
         user, segment = record["user_id"], record["to_segment"]
         before = self._segment_of.pop(user, None)
         if before is not None:

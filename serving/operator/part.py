@@ -55,9 +55,9 @@ class OperatorOptions:
     segment_name
         Names a segment.
     counts
-        Counters that others keep: ``rejected`` by reason, ``requests`` by route.
+        Counters that others keep: ``rejected`` by reason, ``requests`` by route, ``latency`` by the upper end of its bucket in seconds.
     gauges
-        What others measure: ``lag``, ``latency``. May wait for a moment.
+        What others measure: ``lag``. May wait for a moment.
     feeds
         What the job says.
     """

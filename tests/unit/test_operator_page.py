@@ -18,10 +18,10 @@ from jobs.embedded.redis_server import RedisServer
 from serving.app import Application
 from serving.hub import Hub
 from serving.look.pages import Look
-from serving.operator.board import STEPS, Board
+from serving.operator.board import STEPS, Board, quantile
 from serving.operator.feeds import ArchiveFeed, Said
 from serving.operator.freshness import Freshness
-from serving.operator.meters import Meters, Spans, percentile
+from serving.operator.meters import RECENT_MS, Meters, Spans, percentile
 from serving.operator.part import Operator, OperatorOptions
 from serving.problems import Problem
 from tests.unit.pages import Page, ask, go, running
@@ -30,8 +30,8 @@ from udfs.keys import profile_key
 from udfs.schemas import load
 
 
-def change(user: str, segment: int, cause: str = "interest") -> Said:
-    return ("segments", {"user_id": user, "to_segment": segment, "cause": cause})
+def change(user: str, segment: int, cause: str = "interest", at: int = 2**50) -> Said:
+    return ("segments", {"user_id": user, "to_segment": segment, "cause": cause, "event_time": at})
 
 
 def meters(others: Mapping[str, Mapping[str, float]] | None = None) -> Meters:
@@ -56,12 +56,21 @@ def test_segments_are_those_of_the_shoppers_heard_of_last(monkeypatch: pytest.Mo
 
 def test_clicks_and_impressions_are_counted_where_their_list_was_shown() -> None:
     counted = meters()
-    counted.said([("recommendations", {"recommendation_id": "r1", "surface": "cart"})])
+    counted.said([("recommendations", {"recommendation_id": "r1", "surface": "cart", "event_time": 1})])
     for name, shown in (("view_item_list", "r1"), ("select_item", "r1"), ("view_item_list", "unknown"), ("select_item", None)):
         counted.accepted({"event_name": name, "recommendation_id": shown})
     counts = counted.counts()
     assert (counts["impressions"], counts["clicks"]) == ({"cart": 1, "home": 1}, {"cart": 1})
     assert counts["events"] == {"view_item_list": 2, "select_item": 2}
+
+
+def test_what_a_job_makes_up_for_is_not_what_happens_now() -> None:
+    counted = meters()
+    old = ("recommendations", {"recommendation_id": "r1", "surface": "cart", "event_time": 1})
+    counted.said([change("ana", 1, "shift", at=1), old, change("bea", 2, "shift", at=RECENT_MS)], now_ms=2 * RECENT_MS)
+    counts = counted.counts()
+    assert (sum(counts["swerves"].values()), sum(counts["rankings"].values())) == (1, 0)
+    assert counted.segments() == {"s1": 1, "s2": 1}
 
 
 def test_a_span_has_what_grew_in_it() -> None:
@@ -197,3 +206,16 @@ def test_it_counts_from_the_start_what_the_hub_and_the_job_say(redis_server: Red
             assert (state["totals"]["events"], state["totals"]["dead"]) == ({"view_item": 1}, {"empty": 1})
 
     go(look)
+
+
+@given(st.lists(st.floats(1e-4, 4.9), min_size=1), st.sampled_from([0.5, 0.99]))
+def test_a_percentile_of_buckets_lies_in_the_bucket_of_the_true_one(values: list[float], share: float) -> None:
+    ends = (0.001, 0.01, 0.1, 1.0, 5.0)
+    buckets = {str(end): float(sum(before < value <= end for value in values)) for before, end in zip((0.0, *ends), ends)}
+    true = percentile(values, share)
+    estimated = quantile(buckets, share)
+    assert true is not None
+    assert estimated is not None
+    place = next(k for k, end in enumerate(ends) if true <= end)
+    assert (0.0, *ends)[place] <= estimated / 1000 + 1e-6
+    assert estimated / 1000 <= ends[place] + 1e-6

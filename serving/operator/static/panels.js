@@ -43,7 +43,7 @@ export function tiles(now, board) {
     tile("Swerves", short(now.swerves), "/min", `${short(hour("swerves") * board.step_seconds / 60)} in the last hour`),
     tile("Rankings", short(now.rankings), "/s", "lists written by the job"),
     tile("Click-through", shown ? short((clicked / shown) * 100) : "–", shown ? "%" : "", `${short(clicked)} clicks on ${short(shown)} shown`),
-    tile("API", short(sum(now.requests)), "/s", now.latency ? `p50 ${ms(now.latency.p50)} ms, p99 ${ms(now.latency.p99)} ms` : "requests answered"),
+    tile("API", short(sum(now.requests)), "/s", known(now.latency?.p50) ? `a list: p50 ${ms(now.latency.p50)} ms, p99 ${ms(now.latency.p99)} ms` : "requests answered"),
     tile("Refused", short(rejected + dead), "", `${short(rejected)} by the collector, ${short(dead)} dead letters`, rejected + dead > 0),
   ];
 }
@@ -54,7 +54,7 @@ export const cards = {
     if (this.made) return;
     this.made = {};
     const card = (key, title, note, options) => {
-      const plot = html("div");
+      const plot = html("div", { className: "panel" });
       const section = html("section", {}, html("h2", { textContent: title }), html("p", { textContent: note }), plot);
       section.dataset.card = key;
       host.append(section);
@@ -68,7 +68,8 @@ export const cards = {
     card("sizes", "Segments now", "shoppers in each");
     card("segments", "Segments over time", "shoppers in each, of those whose segment changed", { stacked: true, height: 230 });
     card("rankings", "Rankings", "lists a second that the job wrote", { unit: "/s" });
-    card("requests", "API", "requests a second, by route", { unit: "/s", stacked: true });
+    card("requests", "Requests", "answered a second, by route", { unit: "/s", stacked: true });
+    card("latency", "How long a list takes", "milliseconds until the API has answered", { unit: "ms" });
     card("rejects", "Refused", "since the server was started");
   },
 
@@ -83,6 +84,7 @@ export const cards = {
     made.segments.update({ series: seriesOf(samples, "segments", SEGMENTS) });
     made.rankings.update({ series: [line("rankings", (one) => one.rankings, 3)] });
     made.requests.update({ series: seriesOf(samples, "requests", 5) });
+    made.latency.update({ series: [line("p50", (one) => one.latency?.p50, 0), line("p99", (one) => one.latency?.p99, 1)] });
     const surfaces = largest(samples, "impressions", 4);
     // A share of a few is noise: over five minutes.
     made.through.update({ series: surfaces.map((name) => ({ name, values: samples.map((one, k) => {
@@ -96,12 +98,12 @@ export const cards = {
 
 function bars(host, groups, none) {
   host.replaceChildren(...groups.flatMap(([title, counts]) => {
-    const entries = Object.entries(counts ?? {}).sort((a, b) => (a[0] === OTHERS) - (b[0] === OTHERS) || b[1] - a[1]), most = Math.max(1, ...entries.map(([, count]) => count));
+    const entries = Object.entries(counts ?? {}).sort((a, b) => (a[0] === OTHERS) - (b[0] === OTHERS) || b[1] - a[1]), most = Math.max(1, ...entries.filter(([name]) => name !== OTHERS).map(([, count]) => count));
     const list = html("ul", { className: "bars" }, ...(entries.length ? entries.map(([name, count], k) => {
       const fill = html("i", { className: `c${k < SEGMENTS && name !== OTHERS ? k + 1 : 7}` });
-      fill.style.width = `${(count / most) * 100}%`;
+      fill.style.width = `${Math.min(1, count / most) * 100}%`;
       return html("li", {}, html("span", { textContent: words(name) }), html("b", { textContent: short(count) }), html("i", {}, fill));
     }) : [html("li", { className: "bars__none", textContent: none })]));
-    return title ? [html("h3", { textContent: title }), list] : [list];
+    return title ? [html("div", {}, html("h3", { textContent: title }), list)] : [list];
   }));
 }
