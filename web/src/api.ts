@@ -35,12 +35,13 @@ export async function ask(question: Question, { endpoint, user, segment }: Asker
     }
     const query = new URLSearchParams({ surface, n: String(n), ...(segment && who !== NOBODY && { segment }) });
     // The browser revalidates what it has by its ETag.
-    return fetch(`${endpoint}/v1/recommendations/${encodeURIComponent(who)}?${query}`, { headers, credentials: "omit", cache: "no-cache" });
+    const cache = who === NOBODY ? "default" : "no-cache";
+    return fetch(`${endpoint}/v1/recommendations/${encodeURIComponent(who)}?${query}`, { headers, credentials: "omit", cache });
   };
   try {
     let answer = await request(user ?? NOBODY);
     if (answer.status === 401 && user && token) {
-      tokens.refuse();
+      tokens.refuse(token);
       answer = await request(user);
     }
     // Better what everybody is shown than nothing.

@@ -125,6 +125,8 @@ function show(host: HTMLElement, { swerve, catalogue, impressions, ready, person
     if (!target) return;
     event.preventDefault();
     target.focus();
+    // A browser thinks a part of it is enough.
+    target.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   frame.list.addEventListener("keydown", guard(step));
 

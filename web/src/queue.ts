@@ -17,6 +17,8 @@ const KEPT_BYTES = 250_000;
 const KEPT_MS = 3 * 24 * 3_600_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 300_000;
+const LOCK = "swerve";
+const CATCH_UP = 250;
 
 export interface Queue {
   /** Keeps an event, and sends it within so many milliseconds. */
@@ -109,11 +111,14 @@ export function createQueue(store: Store, sender: Sender, sent: (events: readonl
       return work();
     };
     try {
-      await (navigator.locks ? navigator.locks.request("swerve", once) : once());
+      const { locks } = navigator;
+      await locks?.request(LOCK, { ifAvailable: true }, (lock) => lock && once());
+      // Another tab has just sent: what it has removed is still there for this one for a moment.
+      if (!begun) await locks?.request(LOCK, () => new Promise((done) => setTimeout(done, CATCH_UP)).then(once));
     } catch (error) {
       if (begun) throw error;
-      await once();
     }
+    if (!begun) await once();
   };
 
   const flush = (): Promise<void> => {

@@ -11,6 +11,7 @@ h1,h2,h3,h4,h5,h6{font-size:var(--swerve-heading-size,1.25em);line-height:1.3;ma
 .box{position:relative}
 ul{list-style:none;margin:0;padding:0;display:grid;gap:var(--swerve-gap,1rem);grid-template-columns:repeat(auto-fill,minmax(min(var(--swerve-card-width,11rem),100%),1fr))}
 .row ul{grid-template-columns:none;grid-auto-flow:column;grid-auto-columns:var(--swerve-card-width,11rem);overflow-x:auto;overscroll-behavior-x:contain;scroll-snap-type:x proximity;scrollbar-width:thin;padding:4px;margin:-4px}
+.row .none{display:none}
 .row li{scroll-snap-align:start;scroll-margin-inline:4px}
 li{min-width:0}
 a{display:block;color:inherit;text-decoration:none;border-radius:var(--swerve-card-radius,.75rem);background:var(--swerve-card-background,none);padding:var(--swerve-card-padding,0)}

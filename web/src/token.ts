@@ -8,26 +8,30 @@ export type TokenSource = (user: string) => string | Promise<string>;
 
 export interface Tokens {
   get(user: string): Promise<string | undefined>;
-  /** It was refused: the next `get` asks for another. */
-  refuse(): void;
+  /** It was refused: the next `get` asks for another. Without a token, whichever there is. */
+  refuse(given?: string): void;
 }
 
 export function createTokens(source: () => TokenSource | undefined): Tokens {
   let whose: string | undefined;
   let token: Promise<string> | undefined;
   let until = 0;
+  let known: string | undefined;
   return {
     async get(user) {
       const ask = source();
       if (!ask) return undefined;
       if (!token || whose !== user || Date.now() > until - EARLY) {
         whose = user;
+        known = undefined;
         until = Number.POSITIVE_INFINITY;
         const asked = (async () => ask(user))();
         token = asked;
         asked.then(
           (given) => {
-            if (token === asked) until = expiry(given);
+            if (token !== asked) return;
+            known = given;
+            until = expiry(given);
           },
           (error) => {
             warn("no token", error);
@@ -37,8 +41,9 @@ export function createTokens(source: () => TokenSource | undefined): Tokens {
       }
       return token.catch(() => undefined);
     },
-    refuse() {
-      token = undefined;
+    refuse(given) {
+      // Of two requests that were refused with the same one, the later must not drop what the other has got since.
+      if (!given || given === known) token = undefined;
     },
   };
 }

@@ -40,6 +40,16 @@ test("one that was refused is not used again", async () => {
   expect(await tokens.get("u")).toBe("token 2");
 });
 
+test("two requests that were refused with the same one ask for one other", async () => {
+  let asked = 0;
+  const tokens = createTokens(() => () => `token ${++asked}`);
+  const old = await tokens.get("u");
+  tokens.refuse(old);
+  const fresh = tokens.get("u");
+  tokens.refuse(old);
+  expect([await tokens.get("u"), await fresh]).toEqual(["token 2", "token 2"]);
+});
+
 test("a source that fails is asked again the next time", async () => {
   let fails = true;
   const tokens = createTokens(() => async () => {
