@@ -1,4 +1,5 @@
-# Needs Python 3.10-3.12, make, and a package registry that pip can reach. Everything else goes into .venv.
+# Needs Python 3.10-3.12, make, and a package registry that pip can reach; for checks and tests one that npm can reach, too. Everything else goes into .venv
+# and web/node_modules.
 .PHONY: help setup demo shop test lint web bench lock clean
 
 help:
