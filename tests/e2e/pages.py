@@ -8,18 +8,20 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.request import urlopen
 
 import redis
+from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from jobs.cli.serve import application, server_of
 from jobs.dev.processes import free_port
 from jobs.settings import Settings
+from serving.app import Application
 from serving.tokens import mint
 from udfs.archive import read_records
 from udfs.keys import fallback_key, recommendations_key
@@ -27,6 +29,7 @@ from udfs.keys import fallback_key, recommendations_key
 SECRET = "a secret that only tests know, long enough"
 PICTURE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10">
 <rect width="10" height="10" fill="#2a6f6b"/><circle cx="5" cy="5" r="3" fill="#e9b44c"/></svg>"""
+OWN = ("/items", "/token", "/picture")
 STRICT = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; require-trusted-types-for 'script'"
 SHELL = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title>
 <script async src="/swerve.js" data-write-key="key" data-items-url="/items?ids={ids}" data-token-url="/token?user={user}"></script>
@@ -36,7 +39,7 @@ swerve-recommendations { display: block; min-height: 24rem }</style></head>
 
 
 class Pages:
-    """Pages by path, and what the server has.
+    """Pages by path before the application that `swerve serve` serves, and what that one has kept.
 
     Attributes
     ----------
@@ -50,11 +53,13 @@ class Pages:
         That were given; the first of them has expired.
     """
 
-    def __init__(self, origin: str, archive: Path, client: redis.Redis) -> None:
-        self.origin, self._archive, self._redis = origin, archive, client
+    def __init__(self, app: Application, origin: str, archive: Path, client: redis.Redis) -> None:
+        self._app, self.origin, self._archive, self._redis = app, origin, archive, client
         self.html: dict[str, str] = {}
         self.csp: dict[str, str] = {}
         self.tokens: list[str] = []
+        more = [Route("/items", self._items), Route("/token", self._token), Route("/{path:path}", self._page)]
+        self._own = Starlette(routes=[Route("/picture", lambda _: Response(PICTURE, media_type="image/svg+xml")), *more])
 
     def put(self, path: str, body: str, csp: str | None = None, shell: str = SHELL) -> str:
         """Make a page; gives its address."""
@@ -91,29 +96,17 @@ class Pages:
         key = fallback_key("home", None) if user is None else recommendations_key(user, "home")
         self._redis.set(key, json.dumps(value, separators=(",", ":")))
 
-    def routes(self) -> Sequence[BaseRoute]:
-        """Give the routes of the shop."""
-        return [
-            Route("/items", self._items),
-            Route("/token", self._token),
-            Route("/picture", lambda _: Response(PICTURE, media_type="image/svg+xml")),
-            Route("/{path:path}", self._page),
-        ]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give a page, or let the application answer."""
+        own = scope["type"] == "http" and (scope["path"] in self.html or scope["path"] in OWN)
+        await (self._own if own else self._app)(scope, receive, send)
 
-    def hot(self) -> dict[str, ASGIApp]:
-        """Nothing."""
-        return {}
-
-    async def start(self) -> None:
-        """Nothing to open."""
-
-    async def stop(self) -> None:
-        """Nothing to close."""
+    def close(self) -> None:
+        """The server is about to stop."""
+        self._app.close()
 
     async def _page(self, request: Request) -> Response:
         path = request.url.path
-        if path not in self.html:
-            return PlainTextResponse("no such page", 404)
         headers = {"Content-Security-Policy": self.csp[path]} if path in self.csp else {}
         return HTMLResponse(self.html[path], headers=headers)
 
@@ -147,8 +140,8 @@ def serve_pages(folder: Path, redis_url: str) -> Iterator[Pages]:
         }
     )
     with redis.Redis.from_url(redis_url) as client:
-        pages = Pages(origin, folder, client)
-        server, listening = server_of(application(settings, lambda *_: [pages]), settings)
+        pages = Pages(application(settings), origin, folder, client)
+        server, listening = server_of(cast("Application", pages), settings)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         yield pages
