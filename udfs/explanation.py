@@ -71,19 +71,21 @@ def explain_ranking(ranker: Ranker, user: bytes, profile: NDArray[np.void]) -> d
     }
 
 
-def compare_value(ranker: Ranker, user: bytes, profiles: NDArray[np.void], stored: bytes) -> dict[str, Any]:
+def compare_value(ranker: Ranker, user: bytes, profiles: NDArray[np.void], stored: bytes, surface: str) -> dict[str, Any]:
     """Rank a user again and hold the value against the one that is stored.
 
     Parameters
     ----------
     ranker
-        For the surface that the value is of, alone.
+        For that surface among others.
     user
         Her id.
     profiles : PROFILE[1]
         Her profile.
     stored
         The JSON that is stored.
+    surface
+        What it is of.
 
     Returns
     -------
@@ -100,7 +102,8 @@ def compare_value(ranker: Ranker, user: bytes, profiles: NDArray[np.void], store
         generated_at = int(there["generated_at"])
     except (ValueError, TypeError, KeyError):
         raise SwerveError("what Redis holds for her are no recommendations", "does another program write there?") from None
-    (computed,) = ranker.rank([user], profiles, np.zeros(1, np.uint8), generated_at).values[0]
+    ranked = ranker.rank([user], profiles, np.zeros(1, np.uint8), generated_at)
+    computed = ranked.values[0][ranked.surfaces.index(surface)]
     here = json.loads(computed)
     differs = [name for name in {**here, **there} if here.get(name) != there.get(name)]
     return {"same": computed == stored, "differs": differs, "stored": there, "computed": here}

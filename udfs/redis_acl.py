@@ -10,8 +10,8 @@ from udfs.errors import UsageError
 from udfs.redis_scan import escape_glob
 
 OURS = ("profile:*", "rec:*", "models:*")
-# What every client may: AUTH, HELLO, PING, SELECT, and what CLIENT tells of itself.
-_CONNECT = ("+@connection", "-@admin", "-@dangerous")
+# What every client may: AUTH, HELLO, PING, SELECT (which Redis 6 does not count among them), and what CLIENT tells of itself.
+_CONNECT = ("+@connection", "-@admin", "-@dangerous", "+select")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -37,6 +37,7 @@ class Role(NamedTuple):
 ROLES = {
     "job": Role("writes, under its own prefix", OURS, ("+script|load", "+evalsha", "+getrange", "+set")),
     "reader": Role("reads recommendations, nothing else", ("rec:*",), ("+get", "+mget")),
+    "api": Role("swerve serve: reads everything, writes nothing", OURS, ("+get", "+mget", "+getrange", "+scan")),
     "tools": Role(
         "swerve show, explain, diff, promote, models and status",
         OURS,
@@ -80,7 +81,7 @@ def acl_line(role: str, login: Login, prefixes: tuple[str, ...] = ("",)) -> str:
     Examples
     --------
     >>> acl_line("reader", Login("shop", "x"), ("eu:",)).replace(hashlib.sha256(b"x").hexdigest(), "...")
-    'user shop on #... resetchannels ~eu:rec:* -@all +@connection -@admin -@dangerous +get +mget'
+    'user shop on #... resetchannels ~eu:rec:* -@all +@connection -@admin -@dangerous +select +get +mget'
     """
     one = ROLES[role]
     keys = [f"~{_pattern(prefix)}{key}" for prefix in prefixes for key in one.keys]

@@ -65,33 +65,17 @@ def explain_user(settings: Settings, user: str, surface: str) -> dict[str, Any]:
     """
     from jobs.serving import bundle_that_ranked
     from models.bundle import Bundle
-    from udfs.describe import describe_estimates, describe_profile, describe_segment, describe_shift, describe_windows
-    from udfs.explanation import compare_value, explain_ranking
-    from udfs.profile import ProfileError, unpack_profiles
-    from udfs.propensity import fill
+    from models.explaining import explain_shopper
+    from udfs.profile import ProfileError
     from udfs.rank import Ranker
-    from udfs.segments import choose_anew
 
     packed, stored = _read(settings, user, surface)
+    bundle = Bundle.open(bundle_that_ranked(settings, _version_of(stored)))
+    ranker = Ranker(bundle, settings.rank.candidates, settings.rank.top, (surface,), settings.rank.category_percent)
     try:
-        profiles = unpack_profiles([packed])
+        return explain_shopper(bundle, ranker, user, surface, packed, stored)
     except ProfileError as error:
         raise SwerveError(f"the profile of {user} cannot be read: {error}") from None
-    bundle = Bundle.open(bundle_that_ranked(settings, _version_of(stored)))
-    choose_anew(profiles, bundle.segments)
-    fill(profiles, bundle.propensity)
-    ranker = Ranker(bundle, settings.rank.candidates, settings.rank.top, (surface,), settings.rank.category_percent)
-    return {
-        "user_id": user,
-        "surface": surface,
-        "profile": {**describe_profile(profiles), "bytes": len(packed)},
-        "estimates": describe_estimates(profiles, bundle.manifest.training.get("churn_days")),
-        "windows": describe_windows(profiles, bundle.category_name),
-        "shift": describe_shift(profiles, bundle.category_name),
-        "segment": describe_segment(profiles, bundle.segments, bundle.category_name, bundle.segment_name),
-        "ranking": explain_ranking(ranker, user.encode(), profiles),
-        "value": compare_value(ranker, user.encode(), profiles, stored) if stored is not None else None,
-    }
 
 
 def _version_of(stored: bytes | None) -> str | None:

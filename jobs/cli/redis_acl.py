@@ -23,6 +23,7 @@ def command(
     ] = None,
     job: Annotated[str, typer.Option("--job", metavar="NAME", help="User of the job.")] = "swerve-job",
     reader: Annotated[str, typer.Option("--reader", metavar="NAME", help="User of the pages that show recommendations.")] = "swerve-reader",
+    api: Annotated[str, typer.Option("--api", metavar="NAME", help="User of `swerve serve`.")] = "swerve-api",
     tools: Annotated[str, typer.Option("--tools", metavar="NAME", help="User of show, explain, diff and promote.")] = "swerve-tools",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the file, for its owner only; default: print it.")
@@ -31,15 +32,15 @@ def command(
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """Print an ACL file for Redis: the job writes under its own prefix, readers read recommendations, tools compare and promote.
+    """Print an ACL file for Redis: the job writes under its own prefix, readers read recommendations, the API profiles too, tools promote.
 
-    `aclfile FILE` in the server's configuration loads it. The passwords come from SWERVE_ACL_JOB, SWERVE_ACL_READER, SWERVE_ACL_TOOLS and
-    SWERVE_ACL_DEFAULT (the administrator), or are asked for; the file holds only their hashes.
+    `aclfile FILE` in the server's configuration loads it. The passwords come from SWERVE_ACL_JOB, SWERVE_ACL_READER, SWERVE_ACL_API,
+    SWERVE_ACL_TOOLS and SWERVE_ACL_DEFAULT (the administrator), or are asked for; the file holds only their hashes.
     """
     from udfs.redis_acl import ROLES, Login, acl_line, admin_line
 
     live = settings_from(config, overrides).redis.prefix if prefix is None else prefix
-    names = {"job": job, "reader": reader, "tools": tools}
+    names = {"job": job, "reader": reader, "api": api, "tools": tools}
     passwords = {role: _password(role) for role in (*names, "default")}
     lines = [admin_line(passwords["default"])]
     lines += [

@@ -12,6 +12,7 @@ from udfs.errors import SwerveError, UsageError
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
+    from serving.api.model import ModelOptions
     from serving.api.part import ApiOptions
     from serving.app import Application, Part
     from serving.tokens import TokenRules
@@ -75,7 +76,18 @@ def api_options(settings: Settings) -> ApiOptions:
         serving.cache_seconds,
         serving.redis_timeout_ms / 1000,
         serving.remember,
+        _model_options(settings),
+        serving.country_header,
     )
+
+
+def _model_options(settings: Settings) -> ModelOptions | None:
+    if settings.serving.model is None:
+        return None
+    from jobs.serving import terms_of
+    from serving.api.model import ModelOptions
+
+    return ModelOptions(settings.serving.model, terms_of(settings), settings.rank.category_percent, settings.model.poll_seconds)
 
 
 def application(settings: Settings) -> Application:

@@ -1,4 +1,4 @@
-"""The stored document with fewer items, and its ETag, without reading it as JSON: 1 us instead of 10."""
+"""The stored document with fewer items, and its ETag, without reading it as JSON: a fifth of the time."""
 
 from __future__ import annotations
 

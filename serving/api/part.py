@@ -14,9 +14,11 @@ from serving.api.health import Check
 from serving.api.hot import BEGINNING, ROUTE, HotPath
 from serving.api.lists import Lists
 from serving.api.meters import Meters
+from serving.api.model import Model, ModelOptions, Served
 from serving.api.query import Queries
 from serving.api.redis_address import RedisAddress
 from serving.api.redis_gets import RedisGets
+from serving.api.visits import Visits
 from serving.tokens import TokenRules, Verifier
 from udfs.keys import fallback_key
 
@@ -45,6 +47,10 @@ class ApiOptions:
         How long a GET from Redis may take, in seconds.
     remember
         How many shoppers' last lists are remembered.
+    model
+        The bundle for lists by actions and for explanations; none: neither.
+    country_header
+        In which a proxy in front says where a visitor is.
     """
 
     redis: RedisAddress
@@ -56,6 +62,8 @@ class ApiOptions:
     cache_seconds: int = 0
     redis_timeout: float = 0.05
     remember: int = 4096
+    model: ModelOptions | None = None
+    country_header: str | None = None
 
 
 class Api:
@@ -76,12 +84,16 @@ class Api:
         self._lists = Lists(self._gets, options.prefix, options.surfaces, options.remember)
         self._queries = Queries(options.surfaces)
         self._hot = HotPath(self._lists, self.access, self._queries, meters, options.origins, options.cache_seconds)
+        self._model = Model(options.model, self._loaded) if options.model else None
+        self._visits = Visits(
+            self.access, self._gets, options.prefix, self._lists, self._queries, self._model, meters, options.country_header
+        )
         self._count(meters, verifier)
 
     def routes(self) -> Sequence[BaseRoute]:
         """Give the routes."""
         # The first one is for what the hot path does not take: another method.
-        return [Route(ROUTE, self._hot, methods=["GET"])]
+        return [Route(ROUTE, self._hot, methods=["GET"]), *self._visits.routes()]
 
     def hot(self) -> Mapping[str, ASGIApp]:
         """Give the path of the lists."""
@@ -91,15 +103,23 @@ class Api:
         """Connect."""
         await self._gets.start()
         await self._lists.start()
+        if self._model is not None:
+            await self._model.start()
 
     async def stop(self) -> None:
         """Disconnect."""
+        if self._model is not None:
+            await self._model.stop()
         await self._lists.stop()
         await self._gets.stop()
 
     def checks(self) -> Mapping[str, Check]:
         """Give what has to be well for requests to be sent here."""
-        return {"redis": self._redis_trouble}
+        return {"redis": self._redis_trouble, **({"model": self._model.trouble} if self._model else {})}
+
+    def _loaded(self, served: Served) -> None:
+        self._visits.warm_up(served)
+        self._lists.seed(served.ranker.fallbacks())
 
     def _redis_trouble(self) -> str | None:
         return None if self._gets.connected else self._gets.trouble or "Redis does not answer in time"

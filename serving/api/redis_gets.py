@@ -123,6 +123,7 @@ class RedisGets:
         await opener.open(connection)
         for command in [*opener.greeting(), (b"GET", self._probe)]:
             await connection.ask(pack(*command), CONNECT_SECONDS)
+        connection.forget_timer()
 
     def _told(self, error: Exception) -> str:
         if isinstance(error, NotRedis):
@@ -176,6 +177,12 @@ class _Connection(asyncio.Protocol):
         if self._timer is None:
             self._timer = self._loop.call_later(timeout, self._tick)
         return future
+
+    def forget_timer(self) -> None:
+        """Let the next command set its own: it may have less time than the last one had."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def close(self) -> None:
         """Let go of it."""
@@ -240,9 +247,7 @@ class _Connection(asyncio.Protocol):
                 self._timer = self._loop.call_at(first + GIVE_UP_SECONDS, self._tick)
 
     def _fail(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.forget_timer()
         waiting, self._waiting, self._late = self._waiting, deque(), 0
         for future, _ in waiting:
             if not future.done():

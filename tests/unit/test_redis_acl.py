@@ -15,14 +15,14 @@ from jobs.embedded.redis_server import RedisServer, start_redis
 from tests.unit.redis_batches import assert_holds, put
 from tests.unit.redis_prefixes import fill
 from udfs.errors import UsageError
-from udfs.keys import fallback_key, recommendations_key
+from udfs.keys import fallback_key, profile_key, recommendations_key
 from udfs.redis_acl import Login, acl_line
 from udfs.redis_connection import check
 from udfs.redis_errors import RedisRefused
 from udfs.redis_writes import RedisWriter, Target, Written
 
 PREFIX, SHADOW = "shop[1]*:", "shadow:"
-PASSWORDS = {"job": "jobs pass", "reader": "readers", "tools": "toolbox", "default": "admins"}
+PASSWORDS = {"job": "jobs pass", "reader": "readers", "api": "serves", "tools": "toolbox", "default": "admins"}
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,19 @@ def test_a_reader_reads_recommendations_and_nothing_else(guarded: RedisServer, a
     assert_holds(admin, "ana", (5, 1), prefix=PREFIX)
 
 
+def test_the_api_reads_profiles_as_well_in_any_database_and_writes_nothing(guarded: RedisServer, admin: redis.Redis) -> None:
+    with RedisWriter(Target(url(guarded, "job"), prefix=PREFIX)) as writer:
+        put(writer, ["ana"], (5, 1))
+    mine, profile = recommendations_key("ana", "home", PREFIX), profile_key("ana", PREFIX)
+    with redis.Redis.from_url(url(guarded, "api")) as client:
+        assert all(client.mget(mine, profile))
+        for refused in (("SET", mine, "x"), ("DEL", mine), ("GET", recommendations_key("ana", "home", SHADOW)), ("EVAL", "return 1", "0")):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*refused)
+    with redis.Redis.from_url(url(guarded, "api").removesuffix("/0") + "/1") as client:
+        assert client.get(mine) is None
+
+
 def test_the_tools_show_compare_and_promote(
     guarded: RedisServer, admin: redis.Redis, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -129,7 +142,7 @@ def test_the_tools_show_compare_and_promote(
     assert "does not let this user" in err
 
 
-@pytest.mark.parametrize("role", ["job", "tools", "reader"])
+@pytest.mark.parametrize("role", ["job", "tools", "reader", "api"])
 def test_every_user_may_ask_whether_it_answers(guarded: RedisServer, role: str) -> None:
     assert check(url(guarded, role)).count(".") == 2
 
@@ -145,7 +158,7 @@ def test_the_file_holds_no_password(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert cli.main(["redis-acl"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert [line.split()[1] for line in out.splitlines()] == ["default", "swerve-job", "swerve-reader", "swerve-tools"]
+    assert [line.split()[1] for line in out.splitlines()] == ["default", "swerve-job", "swerve-reader", "swerve-api", "swerve-tools"]
     assert [password for password in PASSWORDS.values() if password in out.replace("swerve-", "")] == []
     monkeypatch.delenv("SWERVE_ACL_READER")
     assert cli.main(["redis-acl"]) == 2

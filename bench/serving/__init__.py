@@ -1,0 +1,1 @@
+"""How many requests a second the API answers, and how soon."""
