@@ -39,10 +39,9 @@ export function fillCard(card: HTMLElement, { item, details, position, recommend
 
 const bind = (element: HTMLElement, text: string): void => {
   const name = element instanceof HTMLAnchorElement ? "href" : element instanceof HTMLImageElement ? "src" : undefined;
-  // Only what has changed: an image that is set anew is loaded anew.
-  if (!name) {
-    if (element.textContent !== text) element.textContent = text;
-  } else if (!isSafe(text, name === "src")) element.removeAttribute(name);
+  if (!name) element.textContent = text;
+  else if (!isSafe(text, name === "src")) element.removeAttribute(name);
+  // An image that is set anew is loaded anew.
   else if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 };
 

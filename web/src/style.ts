@@ -19,6 +19,7 @@ a:hover .title,a:focus-visible .title{text-decoration:underline}
 a:focus-visible,.fallback:focus-visible{outline:var(--swerve-focus-width,3px) solid var(--swerve-accent,currentColor);outline-offset:2px}
 .image{display:block;aspect-ratio:var(--swerve-image-ratio,1);border-radius:var(--swerve-image-radius,var(--swerve-card-radius,.75rem));overflow:hidden;background:var(--swerve-placeholder,color-mix(in srgb,currentColor 8%,transparent))}
 img{display:block;width:100%;height:100%;object-fit:var(--swerve-image-fit,cover)}
+img:not([src]){visibility:hidden}
 .title{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden;overflow-wrap:anywhere;line-height:1.35;height:2.7em;margin-top:.5em}
 .price{display:block;line-height:1.35;height:1.35em;margin-top:.25em;font-weight:600;font-variant-numeric:tabular-nums}
 .blank .title,.blank .price{border-radius:.3em;background:var(--swerve-placeholder,color-mix(in srgb,currentColor 8%,transparent));background-clip:content-box}

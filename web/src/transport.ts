@@ -63,11 +63,5 @@ const retryAfter = (answer: Response): number | undefined => {
   return wait > 0 ? wait : undefined;
 };
 
-/** Class of her device, as the event schema names them. */
-export function device(): "desktop" | "mobile" | "tablet" {
-  const { userAgent, maxTouchPoints } = navigator;
-  // An iPad says that it is a Mac, but no Mac has a touch screen.
-  if (/iPad|Tablet|PlayBook|Silk|Android(?!.*Mobi)/i.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1))
-    return "tablet";
-  return /Mobi|iPhone|iPod/i.test(userAgent) ? "mobile" : "desktop";
-}
+/** What the collector cannot see in the headers: an iPad says that it is a Mac, but no Mac has a touch screen. */
+const device = (): "tablet" | undefined => (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1 ? "tablet" : undefined);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { createClient } from "../src/client";
 import type { Options, SentEvent } from "../src/swerve";
-import { DENIED, freshPage, GRANTED, go, list, network, see, stored } from "./helpers";
+import { DENIED, freshPage, GRANTED, go, list, network, see, stored, watchStorage } from "./helpers";
 
 let net: ReturnType<typeof network>;
 const start = (options: Options = {}) => {
@@ -27,7 +27,8 @@ beforeEach(async () => {
 
 describe("before she agrees", () => {
   test("nothing is sent, nothing is stored, nothing is read", async () => {
-    const read = vi.spyOn(Storage.prototype, "getItem");
+    const used = vi.fn();
+    watchStorage(used);
     const swerve = start();
     swerve.addToCart({ item_id: "i1" });
     swerve.search("pram");
@@ -36,8 +37,8 @@ describe("before she agrees", () => {
     window.dispatchEvent(new Event("pagehide"));
     await wait(1_000_000);
     await swerve.flush();
+    expect(used).not.toHaveBeenCalled();
     expect([net.requests, net.beacons, stored(), document.cookie]).toEqual([[], [], [], ""]);
-    expect(read).not.toHaveBeenCalled();
     expect(swerve.identity()).toBeUndefined();
   });
 
@@ -151,6 +152,28 @@ describe("what is sent", () => {
     ]);
   });
 
+  test("what an earlier page left goes first, as soon as she has agreed", async () => {
+    start({ consent: GRANTED, automatic: false }).addToCart({ item_id: "earlier" });
+    net.answer = () => ({ status: 503, headers: { "Retry-After": "3600" } });
+    await wait(100);
+    net.answer = () => ({ status: 202 });
+    net.requests.length = 0;
+    start({ consent: GRANTED, automatic: false });
+    await wait(0);
+    expect(net.events().map(({ item_id }) => item_id)).toEqual(["earlier"]);
+  });
+
+  test("an item that is viewed again on another page counts again", async () => {
+    document.body.innerHTML = "";
+    const swerve = start({ consent: GRANTED, automatic: false });
+    for (let page = 0; page < 2; page++) {
+      swerve.viewItem({ item_id: "i2" });
+      swerve.page();
+    }
+    await wait(3_000);
+    expect(net.events().filter(({ item_id }) => item_id === "i2")).toHaveLength(2);
+  });
+
   test("an item that is viewed twice on a page counts once", async () => {
     const swerve = start({ consent: GRANTED });
     swerve.viewItem({ item_id: "i9" });
@@ -192,6 +215,30 @@ describe("by itself", () => {
     see(false);
     const [beacon] = await Promise.all(net.beacons);
     expect(JSON.parse(beacon ?? "").events).toMatchObject([{ event_name: "other", item_id: "i9", engagement_ms: 7_000 }]);
+  });
+
+  test("a glance at one page and one at the next are none", async () => {
+    start({ consent: GRANTED });
+    await wait(900);
+    history.pushState({}, "", "/list");
+    await wait(900);
+    see(false);
+    const beacons = await Promise.all(net.beacons);
+    expect(beacons.flatMap((text) => names(JSON.parse(text).events))).toEqual(["page_view"]);
+  });
+
+  test("a mouse that rests on the same item again tells nothing new", async () => {
+    document.body.innerHTML = '<a data-swerve-item="i1"></a><b></b>';
+    start({ consent: GRANTED });
+    const over = (selector: string) =>
+      document.querySelector(selector)?.dispatchEvent(new PointerEvent("pointerover", { bubbles: true, pointerType: "mouse" }));
+    for (let time = 0; time < 2; time++) {
+      over("a");
+      await wait(700);
+      over("b");
+    }
+    await wait(3_000);
+    expect(names()).toEqual(["page_view", "other"]);
   });
 
   test("an app's next page, whose item is not the one that still stands there", async () => {

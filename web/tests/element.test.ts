@@ -58,6 +58,8 @@ describe("what it shows", () => {
     expect(titles(root)).toEqual(["The a", "The b", "The c"]);
     expect([section(root).getAttribute("aria-busy"), element.dataset.state]).toEqual(["false", "ready"]);
     expect(element.recommendations?.recommendation_id).toBe("r1");
+    await wait(10_000);
+    expect(element.dataset.state).toBe("ready");
   });
 
   test("surface and number are asked for, with some to spare", async () => {
@@ -222,6 +224,18 @@ describe("when the list changes", () => {
     answer = () => list(["x", "y"]);
     await element.refresh();
     expect(root.activeElement?.getAttribute("href")).toBe("/x");
+  });
+
+  test("an answer is shown though a later question is out", async () => {
+    const { element, root } = await show('n="1"');
+    const arrive: ((json: Recommendations) => void)[] = [];
+    answer = () => new Promise((resolve) => arrive.push(resolve));
+    void element.refresh();
+    void element.refresh();
+    await wait();
+    arrive[0]?.(list(["first"]));
+    await wait();
+    expect(titles(root)).toEqual(["The first"]);
   });
 
   test("an answer that a later one has overtaken is passed over", async () => {

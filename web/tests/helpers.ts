@@ -8,6 +8,7 @@ export interface Request {
   url: string;
   headers: Record<string, string>;
   text: string;
+  keepalive: boolean | undefined;
 }
 type Answer = { status?: number; json?: unknown; headers?: Record<string, string> };
 
@@ -17,10 +18,11 @@ export function network(answer: (request: Request) => Answer | Promise<Answer> =
   const state = { answer };
   vi.stubGlobal("fetch", async (url: string | URL, init: RequestInit = {}) => {
     const text = init.body instanceof Blob ? await init.body.text() : String(init.body ?? "");
-    const request = { method: init.method ?? "GET", url: String(url), headers: { ...(init.headers as Record<string, string>) }, text };
+    const headers = { ...(init.headers as Record<string, string>) };
+    const request = { method: init.method ?? "GET", url: String(url), headers, text, keepalive: init.keepalive };
     requests.push(request);
-    const { status = 200, json = {}, headers = {} } = await state.answer(request);
-    return new Response(JSON.stringify(json), { status, headers });
+    const { status = 200, json = {}, headers: given = {} } = await state.answer(request);
+    return new Response(JSON.stringify(json), { status, headers: given });
   });
   const beacons: Promise<string>[] = [];
   Object.assign(navigator, {
@@ -68,6 +70,26 @@ export function see(visible: boolean): void {
 
 export const GRANTED = { analytics_storage: "granted", personalization_storage: "granted" } as const;
 export const DENIED = { analytics_storage: "denied", personalization_storage: "denied" } as const;
+
+/** The page's storage, each use of which is told first; what `told` throws, it throws. */
+export function watchStorage(told: (name: string) => void): void {
+  const real = localStorage;
+  const watched = new Proxy(real, {
+    get(_, name) {
+      const value = Reflect.get(real, name);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        told(String(name));
+        return value.apply(real, args);
+      };
+    },
+    ownKeys(_) {
+      told("keys");
+      return Reflect.ownKeys(real);
+    },
+  });
+  vi.stubGlobal("localStorage", watched);
+}
 
 export const stored = (): string[] => Object.keys(localStorage).sort();
 

@@ -281,8 +281,13 @@ describe("when she withdraws", () => {
     allowed = false;
     queue.forget();
     arrive({ wait: undefined });
-    await vi.advanceTimersByTimeAsync(600_000);
+    await vi.advanceTimersByTimeAsync(0);
     expect(sender.send).toHaveBeenCalledTimes(1);
     expect(localStorage).toHaveLength(0);
+    vi.restoreAllMocks();
+    allowed = true;
+    queue.add(event("b"), 0);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(acknowledged).toEqual(["b"]);
   });
 });

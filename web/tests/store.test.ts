@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { createStore } from "../src/store";
+import { watchStorage } from "./helpers";
 
 test("keys are sorted, by their beginning, and the shop's own are not among them", () => {
   localStorage.setItem("basket", "3");
@@ -13,23 +14,29 @@ test("keys are sorted, by their beginning, and the shop's own are not among them
 test("where there is no room it remembers for as long as the page lives", () => {
   const store = createStore();
   store.set("user", "old");
-  vi.spyOn(Storage.prototype, "setItem").mockImplementation(() => {
-    throw new DOMException("full", "QuotaExceededError");
+  watchStorage((name) => {
+    if (name === "setItem") throw new DOMException("full", "QuotaExceededError");
   });
   store.set("user", "new");
   expect(store.get("user")).toBe("new");
   expect(store.keys("")).toEqual(["user"]);
+  vi.unstubAllGlobals();
+  store.set("user", "newest");
+  expect([store.get("user"), localStorage.getItem("swerve:user")]).toEqual(["newest", "newest"]);
   store.clear();
   expect(store.get("user")).toBeUndefined();
 });
 
 test("where storage is forbidden it remembers for as long as the page lives", () => {
-  vi.spyOn(window, "localStorage", "get").mockImplementation(() => {
+  const real = Object.getOwnPropertyDescriptor(globalThis, "localStorage") as PropertyDescriptor;
+  const forbidden = () => {
     throw new DOMException("no", "SecurityError");
-  });
+  };
+  Object.defineProperty(globalThis, "localStorage", { get: forbidden, configurable: true });
   const store = createStore();
   store.set("user", "u");
   expect(store.get("user")).toBe("u");
   store.remove("user");
   expect(store.keys("")).toEqual([]);
+  Object.defineProperty(globalThis, "localStorage", real);
 });
