@@ -63,7 +63,9 @@ def lists(client: redis.Redis, pages: Pages) -> None:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor, who has never been here."""
-    with browser.new_context(viewport={"width": 900, "height": 700}, reduced_motion="no-preference") as one:
+    # Without a window it says that it is headless, which the collector takes for a robot.
+    agent = f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{browser.version} Safari/537.36"
+    with browser.new_context(viewport={"width": 900, "height": 700}, reduced_motion="no-preference", user_agent=agent) as one:
         one.set_default_timeout(10_000)
         one.add_init_script(SHIFTS)
         yield one
