@@ -112,7 +112,8 @@ def application(settings: Settings) -> Application:
     if api is None and collector is None:
         raise UsageError("there is nothing to serve", "--redis URL for recommendations, --into for events, or their settings")
     admin = Admin(serving.admin_key.get_secret_value() if serving.admin_key else None)
-    health = Health(api.checks() if api else {}, registry, admin.require_admin if serving.metrics == "admin" else None)
+    checks = {name: check for part in (collector, api) if part is not None for name, check in part.checks().items()}
+    health = Health(checks, registry, admin.require_admin if serving.metrics == "admin" else None)
     parts: list[Part] = [health, *([collector] if collector else []), *([api] if api else [])]
     parts += pages_of(settings, hub, api, collector, meters)
     return Application(parts, [Middleware(CrossOrigin, serving.allow_origins)], meters.answered)

@@ -85,6 +85,11 @@ class Collector:
         self._metrics = Metrics(CollectorRegistry() if registry is None else registry)
         self._metrics.waiting.set_function(lambda: event_log.waiting_bytes)
         self.counters = Counters(clock)
+        self._trouble: str | None = None
+
+    def checks(self) -> Mapping[str, Callable[[], str | None]]:
+        """Say what is the matter with the log, if it took nothing the last time; none: nothing."""
+        return {"log": lambda: self._trouble}
 
     def routes(self) -> Sequence[BaseRoute]:
         """Give the routes: ours, and one for each shape of others'."""
@@ -161,7 +166,9 @@ class Collector:
                 await self._log.append(done.kept)
             except LogUnavailable as error:
                 self.counters.other("unavailable")
+                self._trouble = error.detail
                 raise Problem(503, error.detail, {"Retry-After": str(error.retry_seconds)}) from None
+            self._trouble = None
             self._metrics.seconds.observe(time.perf_counter() - began)
         for event in done.kept:
             self._recent.add((event["user_id"], event["event_id"]))
