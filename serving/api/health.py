@@ -86,7 +86,6 @@ class Health:
         encode, kind = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(self._registry), headers={**NOT_KEPT, "Content-Type": kind})
 
-
     async def _openapi(self, request: Request) -> Response:
         body, tag = description()
         headers = {"ETag": tag, "Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
