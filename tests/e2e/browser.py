@@ -21,6 +21,7 @@ PLACES = (
     Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
     Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
 )
+PATIENCE_MS = 30_000
 MISSING = f"""swerve: no Chromium for the tests of pages
   Debian: apt-get install chromium fonts-liberation
   elsewhere: Chromium or Google Chrome by the system's packages
@@ -39,8 +40,10 @@ def find_chromium() -> str | None:
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     """Start one, without a window; while it is open no other event loop can run in this thread."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # A test that fails waits; one that passes on a busy machine is no failure.
+    expect.set_options(timeout=PATIENCE_MS)
     path = find_chromium()
     assert path is not None, MISSING
     # Its sandbox cannot be made by root, whom CI is; pages of a test are ours.

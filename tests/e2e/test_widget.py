@@ -12,6 +12,7 @@ import redis
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from jobs.embedded.redis_server import RedisServer
+from tests.e2e.browser import PATIENCE_MS
 from tests.e2e.pages import STRICT, Pages, serve_pages
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
@@ -66,7 +67,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     # Without a window it says that it is headless, which the collector takes for a robot.
     agent = f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{browser.version} Safari/537.36"
     with browser.new_context(viewport={"width": 900, "height": 700}, reduced_motion="no-preference", user_agent=agent) as one:
-        one.set_default_timeout(10_000)
+        one.set_default_timeout(PATIENCE_MS)
         one.add_init_script(SHIFTS)
         yield one
 
@@ -96,7 +97,7 @@ def items(page: Page) -> list[str]:
 
 def until(page: Page, holds: Callable[[], object]) -> None:
     """Wait for the server's side of something."""
-    for _ in range(400):
+    for _ in range(PATIENCE_MS // 25):
         if holds():
             return
         page.wait_for_timeout(25)
@@ -192,13 +193,14 @@ def test_from_consent_to_another_list_without_a_load(visit: Visit, pages: Pages,
 
 def test_what_was_seen_is_told_once_with_place_and_recommendation(visit: Visit, pages: Pages) -> None:
     page = visit('<div style="height: 420px"></div>' + WIDGET % "" + '<div style="height: 2000px"></div>')
+    page.evaluate("window.seen = []; document.addEventListener('swerve:track', ({ detail }) => seen.push(detail.recommendation_id))")
     page.evaluate(AGREE)
     pages.recommend([f"i{number}" for number in range(1, 9)], page.evaluate(USER), recommendation_id="hers")
     page.evaluate(f"{ELEMENT}.setAttribute('n', '8')")
-    expect(page.locator(CARD)).to_have_count(8)
-    page.wait_for_timeout(1_200)
+    page.wait_for_function("seen.filter((id) => id === 'hers').length === 4")
     page.mouse.wheel(0, 400)
-    page.wait_for_timeout(1_300)
+    page.wait_for_function("seen.filter((id) => id === 'hers').length === 8")
+    page.wait_for_timeout(200)
     page.evaluate("swerve.flush()")
     until(page, lambda: len([event for event in of(pages, page) if event["recommendation_id"] == "hers"]) >= 8)
     seen = sorted((e for e in of(pages, page) if e["recommendation_id"] == "hers"), key=lambda event: event["recommendation_position"])
