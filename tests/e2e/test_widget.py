@@ -21,6 +21,7 @@ AGREE = f"swerve.consent({ALL})"
 REFUSE = "swerve.consent({ analytics_storage: 'denied', personalization_storage: 'denied' })"
 USER = "swerve.identity().user_id"
 WIDGET = '<swerve-recommendations n="4" heading="For you">%s</swerve-recommendations><p id="below">Below</p>'
+ROW = '<swerve-recommendations n="8" layout="row" heading="In a row"></swerve-recommendations>'
 FALLBACK = '<p>Others buy <a href="/bestsellers">these</a></p>'
 CARD = "swerve-recommendations li:not(.none) [data-swerve-item]"
 ELEMENT = "document.querySelector('swerve-recommendations')"
@@ -306,7 +307,7 @@ def test_an_api_that_is_slow(context: BrowserContext, visit: Visit) -> None:
         held.append(route)
 
     context.route("**/v1/recommendations/**", hold)
-    page = visit(WIDGET % FALLBACK)
+    page = visit(WIDGET % FALLBACK + ROW)
     state(page, "loading")
     expect(page.get_by_role("link", name="these")).to_be_hidden()
     no_violation(page)
@@ -324,10 +325,9 @@ def test_an_api_that_is_slow(context: BrowserContext, visit: Visit) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(visit: Visit, scheme: Literal["light", "dark"]) -> None:
-    row = '<swerve-recommendations n="8" layout="row" heading="In a row"></swerve-recommendations>'
     own = """<swerve-recommendations n="2" heading="Own cards"><template><style>b { display: block; height: 3em; overflow: hidden }</style>
       <a data-field="url"><b data-field="title"></b></a></template></swerve-recommendations>"""
-    page = visit(WIDGET % "" + row + own)
+    page = visit(WIDGET % "" + ROW + own)
     page.emulate_media(color_scheme=scheme)
     expect(page.locator(CARD)).to_have_count(11)
     no_violation(page)

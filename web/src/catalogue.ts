@@ -22,19 +22,25 @@ const fromUrl =
 
 export function createCatalogue(source: () => DetailsSource | string | undefined): Catalogue {
   const known = new Map<string, Details>();
+  const asked = new Map<string, Promise<void>>();
   return {
     async details(ids, url) {
       const from = url ?? source();
-      const missing = ids.filter((id) => !known.has(id));
+      const missing = ids.filter((id) => !asked.has(id));
       if (!from) warn("nothing tells what items look like: give `items` or `itemsUrl`");
       else if (missing.length) {
-        try {
-          const give = typeof from === "string" ? fromUrl(from) : from;
+        const give = typeof from === "string" ? fromUrl(from) : from;
+        const learn = async (): Promise<void> => {
           for (const each of await give(missing)) known.set(each.item_id, each);
-        } catch (error) {
+        };
+        // What another list on the page has asked for is waited for; what was not answered is asked for again.
+        const answer = learn().catch((error) => {
           warn("no details of items", error);
-        }
+          for (const id of missing) asked.delete(id);
+        });
+        for (const id of missing) asked.set(id, answer);
       }
+      await Promise.all(ids.map((id) => asked.get(id)));
       return known;
     },
   };

@@ -19,6 +19,8 @@ const PATIENCE = 1_500;
 interface Shown {
   /** It is on a page, with other attributes, or has just come there. */
   begin(): void;
+  /** It is called otherwise. */
+  dress(): void;
   leave(): void;
   refresh(): Promise<void>;
   current(): Recommendations | undefined;
@@ -43,8 +45,8 @@ export function defineElement(client: Client, name = NAME): void {
         this.#shown?.leave();
       }
 
-      attributeChangedCallback(): void {
-        if (this.isConnected) guard(() => this.#shown?.begin())();
+      attributeChangedCallback(name: string): void {
+        if (this.isConnected) guard(() => (/^(heading|label)/.test(name) ? this.#shown?.dress() : this.#shown?.begin()))();
       }
 
       get recommendations(): Recommendations | undefined {
@@ -146,6 +148,7 @@ function show(host: HTMLElement, { swerve, catalogue, impressions, ready, person
       timers = [later(Number(host.getAttribute("timeout") ?? PATIENCE), () => current || frame.fallBack())];
       void guard(refresh)();
     },
+    dress: frame.dress,
     leave,
     refresh,
     current: () => current,

@@ -40,6 +40,9 @@ export function createFrame(host: HTMLElement): Frame {
     section.setAttribute("aria-busy", String(state === "loading"));
     section.hidden = false;
     fallback.hidden = state !== "fallback";
+    // A row may be scrolled by keyboard before it has links, too.
+    if (state === "loading") list.tabIndex = 0;
+    else list.removeAttribute("tabindex");
   };
 
   return {

@@ -5,9 +5,8 @@ export const STYLE = `
 :host([theme=light]){color-scheme:light}
 :host([theme=dark]){color-scheme:dark}
 :host([theme=auto]){color-scheme:light dark}
-[hidden]{display:none!important}
 .quiet{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap;margin:0}
-h1,h2,h3,h4,h5,h6{font-size:var(--swerve-heading-size,1.25em);line-height:1.3;margin:0 0 .6em}
+[part=heading]{font-size:var(--swerve-heading-size,1.25em);line-height:1.3;margin:0 0 .6em}
 .box{position:relative}
 ul{list-style:none;margin:0;padding:0;display:grid;gap:var(--swerve-gap,1rem);grid-template-columns:repeat(auto-fill,minmax(min(var(--swerve-card-width,11rem),100%),1fr))}
 .row ul{grid-template-columns:none;grid-auto-flow:column;grid-auto-columns:var(--swerve-card-width,11rem);overflow-x:auto;overscroll-behavior-x:contain;scroll-snap-type:x proximity;scrollbar-width:thin;padding:4px;margin:-4px}
@@ -16,7 +15,7 @@ ul{list-style:none;margin:0;padding:0;display:grid;gap:var(--swerve-gap,1rem);gr
 li{min-width:0}
 a{display:block;color:inherit;text-decoration:none;border-radius:var(--swerve-card-radius,.75rem);background:var(--swerve-card-background,none);padding:var(--swerve-card-padding,0)}
 a:hover .title,a:focus-visible .title{text-decoration:underline}
-a:focus-visible,.fallback:focus-visible{outline:var(--swerve-focus-width,3px) solid var(--swerve-accent,currentColor);outline-offset:2px}
+:focus-visible{outline:var(--swerve-focus-width,3px) solid var(--swerve-accent,currentColor);outline-offset:2px}
 .image{display:block;aspect-ratio:var(--swerve-image-ratio,1);border-radius:var(--swerve-image-radius,var(--swerve-card-radius,.75rem));overflow:hidden;background:var(--swerve-placeholder,color-mix(in srgb,currentColor 8%,transparent))}
 img{display:block;width:100%;height:100%;object-fit:var(--swerve-image-fit,cover)}
 img:not([src]){visibility:hidden}
@@ -24,12 +23,11 @@ img:not([src]){visibility:hidden}
 .price{display:block;line-height:1.35;height:1.35em;margin-top:.25em;font-weight:600;font-variant-numeric:tabular-nums}
 .blank .title,.blank .price{border-radius:.3em;background:var(--swerve-placeholder,color-mix(in srgb,currentColor 8%,transparent));background-clip:content-box}
 .blank .price{width:40%}
-.loading ul{overflow:hidden}
 .loading .blank{animation:wait 1.6s ease-in-out infinite alternate}
 .none,section.fallback ul{visibility:hidden}
 div.fallback{position:absolute;inset:0;overflow:auto}
 @keyframes wait{to{opacity:.5}}
-@media (prefers-reduced-motion:reduce){.loading ul{overflow:hidden}
-.loading .blank{animation:none}}
+@media (prefers-reduced-motion:reduce){.loading .blank{animation:none}}
+@media (prefers-reduced-motion:no-preference){.row ul{scroll-behavior:smooth}}
 @media (forced-colors:active){.image,.blank .title,.blank .price{border:1px solid}}
 `;

@@ -17,6 +17,18 @@ test("items are asked for once", async () => {
   expect(details.get("c")?.title).toBe("C");
 });
 
+test("two lists that ask at once, and an item that is not sold any more, cost one question", async () => {
+  const asked: string[][] = [];
+  const catalogue = createCatalogue(() => async (ids) => {
+    asked.push(ids);
+    return ids.filter((id) => id !== "gone").map(about);
+  });
+  const [one, two] = await Promise.all([catalogue.details(["a", "gone"], null), catalogue.details(["gone", "a"], null)]);
+  expect([one.get("a")?.title, two.get("a")?.title, two.has("gone")]).toEqual(["A", "A", false]);
+  await catalogue.details(["gone"], null);
+  expect(asked).toEqual([["a", "gone"]]);
+});
+
 test.each([(items: Details[]) => items, (items: Details[]) => ({ items })])(
   "an address gives them, as a list or as its member",
   async (wrap) => {
@@ -39,5 +51,13 @@ test("a shop that does not tell gives nothing, and is asked again", async () => 
   expect((await catalogue.details(["a"], null)).size).toBe(0);
   browser.answer = () => ({ json: [about("a")] });
   expect((await catalogue.details(["a"], null)).size).toBe(1);
+  let throws = true;
+  const hasty = createCatalogue(() => (ids) => {
+    if (throws) throw new Error("no");
+    return ids.map(about);
+  });
+  expect((await hasty.details(["a"], null)).size).toBe(0);
+  throws = false;
+  expect((await hasty.details(["a"], null)).size).toBe(1);
   expect((await createCatalogue(() => undefined).details(["a"], null)).size).toBe(0);
 });

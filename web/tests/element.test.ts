@@ -332,6 +332,13 @@ describe("when it asks again", () => {
     expect(asked()).toHaveLength(before);
   });
 
+  test("not for another heading", async () => {
+    const { element, root } = await show('n="3"');
+    element.setAttribute("heading", "Now");
+    await wait();
+    expect([root.querySelector("h2")?.textContent, element.dataset.state, asked().length]).toEqual(["Now", "ready", 1]);
+  });
+
   test("with another number or surface", async () => {
     const { element, root } = await show('n="3"');
     element.setAttribute("n", "2");
