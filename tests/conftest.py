@@ -1,11 +1,12 @@
 """Settings of all tests, and the Redis that they share."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from jobs.embedded.redis_server import RedisServer, start_redis
 
@@ -14,14 +15,43 @@ settings.register_profile("swerve", deadline=None)
 settings.load_profile("swerve")
 
 
-ROOMS_IN_A_ROW = tuple(Path(__file__).with_name(room) for room in ("job", "e2e"))
+#: Files that share servers of tests/e2e/conftest.py, which are started once for all of them.
+SERVERS = tuple(f"tests/e2e/test_{name}.py" for name in ("cluster", "kafka_tools", "live", "metrics", "replay", "servers"))
+FIRST = ("tests/e2e/test_chaos.py", "servers", "job")
+
+
+def group_of(nodeid: str) -> str:
+    """Name what one worker runs, one after the other: the tests of a file, of all files that share servers, and those of the job."""
+    path = nodeid.partition("::")[0]
+    if path.startswith("tests/job/"):
+        return "job"
+    return "servers" if path in SERVERS else path
+
+
+def turn_of(nodeid: str) -> int:
+    """Tell what begins first: what takes longest waits more than it works, and the many quick ones fill what is left of the time."""
+    group = group_of(nodeid)
+    if group in FIRST:
+        return FIRST.index(group)
+    return len(FIRST) + (not group.startswith("tests/e2e/"))
+
+
+class Groups(LoadScopeScheduling):
+    """Hands out groups; `--dist loadgroup` hands out single tests: it does not see its own marks where pytest has ids that are no text."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """Say how tests are divided among workers."""
+    return Groups(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what one worker runs, one after the other: the tests of a file, which share fixtures, and all that start Flink or servers."""
-    for item in items:
-        in_a_row = any(room in item.path.parents for room in ROOMS_IN_A_ROW)
-        item.add_marker(pytest.mark.xdist_group("servers" if in_a_row else item.path.stem))
+    """Bring the groups in their order."""
+    items.sort(key=lambda item: turn_of(item.nodeid))
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import redis
@@ -21,6 +23,13 @@ def _java() -> None:
         find_java()
     except JavaMissing as error:
         pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment() -> Iterator[None]:
+    """What pyflink and its Flink leave in the process's environment is not for the real servers of other tests."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")
