@@ -147,6 +147,7 @@ async def drive(load: Load) -> Heard:
     return Heard(time.perf_counter() - began, took, len(heard.took) - len(took))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Do what stdin says."""
     uvloop.install()
     sys.stdout.buffer.write(pickle.dumps(asyncio.run(drive(pickle.load(sys.stdin.buffer)))))

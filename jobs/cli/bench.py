@@ -21,6 +21,7 @@ BENCHMARKS = {
     "decode": ("decode", "decoding events, beside a columnar reader and a reader of records"),
     "rank": ("rank", "ranking a user, by stage"),
     "redis": ("redis_writes", "writing to Redis, beside redis-py's pipeline"),
+    "serving": ("serving.run", "requests a second of the HTTP API, and how soon they are answered, over a real Redis"),
     "quiet": ("quiet", "how long the last event takes to Redis when nothing follows it, over a real Kafka"),
     "chaos": ("chaos.run", "what is lost, and how long it takes, while the servers of a running job are killed"),
 }

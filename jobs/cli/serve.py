@@ -175,6 +175,9 @@ def _listen(host: str, port: int) -> Any:
 
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address, family=family, backlog=2048)
+        listening = socket.create_server(address, family=family, backlog=2048)
     except OSError as error:
         raise SwerveError(f"cannot listen on {host}:{port}: {error.strerror}", "--port 0 takes a free one") from None
+    # Head and body leave in two writes; without this, the second one could wait for the first to be acknowledged.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from pathlib import Path
 
 import pytest
 
+from bench.serving.load import Exchange, Heard, Load, drive
 from jobs import cli
 from jobs.cli.bench import BENCHMARKS, chosen, find
 from udfs.errors import UsageError
@@ -50,3 +52,33 @@ def test_writing_to_redis_is_measured_on_a_server_of_its_own() -> None:
     spent = find("redis")(said.append, batch=10, batches=2)["microseconds_a_user"]
     assert said == ["write 2 batches of 10 users with each writer"]
     assert set(spent) == {"swerve", "redis-py pipeline"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "errors"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlist", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlost", True),
+        (b"HTTP/1.1 503 No\r\ncontent-length: 4\r\n\r\nlist", True),
+        (b"", True),
+    ],
+)
+def test_the_load_generator_looks_at_every_answer(answer: bytes, errors: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n") and answer:
+            # In two pieces, as a network may bring it.
+            writer.write(answer[:30])
+            await asyncio.sleep(0)
+            writer.write(answer[30:])
+        writer.close()
+
+    async def run() -> Heard:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        heard = await drive(Load(port, 2, 0.05, [Exchange(b"GET / HTTP/1.1\r\n\r\n", 200, b"list")]))
+        server.close()
+        return heard
+
+    heard = asyncio.run(run())
+    assert bool(heard.errors) is errors
+    assert bool(len(heard.took)) is not errors
