@@ -21,6 +21,8 @@ CORE = [one for one in OBJECTS if one["kind"] != "FlinkDeployment"]
 SPEC = DEPLOYMENT["spec"]
 POD = SPEC["podTemplate"]["spec"]
 (CONTAINER,) = POD["containers"]
+(SERVING,) = [one["spec"] for one in CORE if one["kind"] == "StatefulSet"]
+(SERVER,) = SERVING["template"]["spec"]["containers"]
 #: The oldest Kubernetes that the files are for.
 KUBERNETES = "1.30"
 
@@ -90,12 +92,15 @@ def test_nothing_runs_as_root() -> None:
     assert CONTAINER["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def test_secrets_come_from_a_secret() -> None:
-    plain = {env["name"] for env in CONTAINER["env"] if "value" in env}
+@pytest.mark.parametrize("container", [CONTAINER, SERVER], ids=lambda container: container["name"])
+def test_secrets_come_from_a_secret(container: dict[str, Any]) -> None:
+    plain = {env["name"] for env in container["env"] if "value" in env}
     assert [name for name in plain if re.search(r"(?i)password|properties|secret", name)] == []
     settings = (ROOT / FOLDER / "swerve.yaml").read_text()
     assert not re.search(r"(?i)password|jaas", settings)
-    for env in CONTAINER["env"]:
+    for env in container["env"]:
+        if not env["name"].startswith("SWERVE__"):
+            continue
         section, key = env["name"].removeprefix("SWERVE__").lower().split("__")
         assert key in type(getattr(Settings(), section)).model_fields, env["name"]
 
@@ -141,7 +146,9 @@ def test_settings_are_settings() -> None:
 
 
 def test_the_network_policy_is_for_these_pods() -> None:
-    (policy,) = [one["spec"] for one in CORE if one["kind"] == "NetworkPolicy"]
+    policy, of_serving = [one["spec"] for one in CORE if one["kind"] == "NetworkPolicy"]
+    assert of_serving["podSelector"] == SERVING["selector"]
+    assert [rule["ports"] for rule in of_serving["ingress"]] == [[{"port": SERVER["ports"][0]["containerPort"]}]]
     # The operator labels pods with the deployment's name.
     assert policy["podSelector"]["matchLabels"] == {"app": DEPLOYMENT["metadata"]["name"]}
     ports = {port["port"] for rule in policy["ingress"] for port in rule.get("ports", [])}
@@ -163,6 +170,21 @@ def test_flink_is_set_up_as_elsewhere() -> None:
             assert here.get(key) == (str(value).lower() if isinstance(value, bool) else str(value)), key
         else:
             assert key not in here
+
+
+def test_pages_are_served_as_in_the_compose_file() -> None:
+    composed = read_yaml("docker-compose.yml")["services"]["serving"]
+    words, composed_words = (" ".join(one).replace("--", "").replace("=", " ").split() for one in (SERVER["args"], composed["command"]))
+    assert [word for word in words if word not in ("config", "/etc/swerve/swerve.yaml")] == composed_words
+    assert SERVER["image"] == SPEC["image"] == composed["image"]
+    spec = SERVING["template"]["spec"]
+    assert (spec["securityContext"], SERVER["securityContext"]) == (POD["securityContext"], CONTAINER["securityContext"])
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert SERVING["selector"]["matchLabels"] == SERVING["template"]["metadata"]["labels"]
+    annotations = SERVING["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(SERVER["ports"][0]["containerPort"]) == composed["ports"][0].rsplit(":", 1)[1]
+    volumes = {volume["name"] for volume in spec["volumes"]} | {claim["metadata"]["name"] for claim in SERVING["volumeClaimTemplates"]}
+    assert {mount["name"] for mount in SERVER["volumeMounts"]} == volumes
 
 
 def test_it_logs_as_elsewhere() -> None:

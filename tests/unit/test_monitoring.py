@@ -2,10 +2,16 @@
 
 import re
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from serving.api.meters import Meters
+from serving.api.part import Api, ApiOptions
+from serving.api.redis_address import RedisAddress
+from serving.collector import ArchiveLog, Collector, CollectorOptions
 from tests.unit.metrics_used import expressions, metrics, panels, rules, selectors
 from tests.unit.project import ROOT, read_json, read_yaml
 from udfs import metric_names as names
@@ -44,6 +50,18 @@ def test_every_metric_of_the_job_is_looked_at() -> None:
     assert unseen == {PREFIX + f"{names.BATCH_EVENTS}_{part}" for part in ("count", "sum")}
 
 
+def test_metrics_of_what_serves_pages_have_the_names_and_labels_that_are_used() -> None:
+    registry, meters = CollectorRegistry(), Meters()
+    registry.register(meters)
+    Collector(CollectorOptions(), ArchiveLog(Path("never"), 1), registry=registry)
+    Api(ApiOptions(RedisAddress("redis://127.0.0.1:1/0")), meters)
+    there = {f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry.collect()}
+    used = {name: labels for name, labels in metrics().items() if name.startswith(("swerve_api", "swerve_collector"))}
+    assert len(used) > 2
+    assert set(used) <= there
+    assert used["swerve_collector_requests_total"] <= {"route", "status"}
+
+
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_every_alert_says_what_to_do(rule: dict[str, Any]) -> None:
     assert re.fullmatch(r"[A-Z][A-Za-z]+", rule["alert"])
@@ -63,10 +81,11 @@ def test_alerts_have_names_of_their_own() -> None:
 def test_prometheus_reads_the_rules_and_asks_where_flink_answers() -> None:
     prometheus = read_yaml("flink-conf/prometheus/prometheus.yml")
     assert prometheus["rule_files"] == ["alerts.yml"]
-    (job,) = prometheus["scrape_configs"]
-    (found,) = job["dns_sd_configs"]
-    assert set(found["names"]) <= set(read_yaml("docker-compose.yml")["services"])
-    assert str(found["port"]) == read_yaml("flink-conf/config.yaml")["metrics.reporter.prom.port"].split("-")[0]
+    found = {job["job_name"]: job["dns_sd_configs"][0] for job in prometheus["scrape_configs"]}
+    services = read_yaml("docker-compose.yml")["services"]
+    assert {name for one in found.values() for name in one["names"]} <= set(services)
+    assert str(found["flink"]["port"]) == read_yaml("flink-conf/config.yaml")["metrics.reporter.prom.port"].split("-")[0]
+    assert [port.rsplit(":", 1)[1] for port in services["serving"]["ports"]] == [str(found["serving"]["port"])]
 
 
 def test_grafana_finds_the_dashboard_and_prometheus() -> None:
