@@ -23,6 +23,7 @@ BENCHMARKS = {
     "redis": ("redis_writes", "writing to Redis, beside redis-py's pipeline"),
     "serving": ("serving.run", "requests a second of the HTTP API, and how soon they are answered, over a real Redis"),
     "quiet": ("quiet", "how long the last event takes to Redis when nothing follows it, over a real Kafka"),
+    "collector": ("collector", "events of pages a second that are on the disk, and how long a batch takes"),
     "chaos": ("chaos.run", "what is lost, and how long it takes, while the servers of a running job are killed"),
 }
 """Name: its module in `bench/`, which has ``run(say, …) -> dict``, and what it measures."""

@@ -140,10 +140,18 @@ def server_of(app: Application, settings: Settings) -> tuple[Any, Any]:
     SwerveError
         If the address is not to be had.
     """
+    import gc
+
     import uvicorn
 
     class Server(uvicorn.Server):
         """Tells the parts when it is about to stop: streams that go on for ever would hold it."""
+
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            # What is there now stays: to look through all of it for garbage would hold every request for a tenth of a second, each time.
+            gc.collect()
+            gc.freeze()
 
         async def shutdown(self, sockets: Any = None) -> None:
             app.close()
