@@ -67,7 +67,7 @@ def options_of(settings: Settings) -> CollectorOptions:
 
     serving = settings.serving
     return CollectorOptions(
-        write_keys=(serving.write_key.get_secret_value(),) if serving.write_key else (),
+        write_keys=tuple(key.get_secret_value() for key in (serving.write_key, *serving.write_keys_before) if key),
         allow_origins=serving.allow_origins,
         body_bytes=serving.body_bytes,
         batch_events=serving.batch_events,

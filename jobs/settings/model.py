@@ -266,6 +266,8 @@ class ServingSettings(Section):
     """Origins whose pages may call it (CORS), such as https://shop.example; none: pages of its own host only."""
     write_key: SecretStr | None = None
     """What senders of events have to show; none: whoever reaches the collector may send. Pages hold it, so it is no secret to a visitor."""
+    write_keys_before: tuple[SecretStr, ...] = ()
+    """Keys that are accepted as well, while pages with another are still about."""
     token_secret: SecretStr | None = None
     """What user tokens are signed with (HS256): 32 characters at least, known to the shop's back end and to nobody else."""
     token_secrets_before: tuple[SecretStr, ...] = ()

@@ -85,7 +85,7 @@ class Checker:
                     continue
                 value = kept[name] = check(value)
                 if type(value) is str:
-                    size += len(value)
+                    size += len(value) if value.isascii() else len(value.encode())
         self._consent(event, context.defaults, kept)
         for name in ("event_id", "user_id"):
             if name not in kept:

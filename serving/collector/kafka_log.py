@@ -83,11 +83,17 @@ class KafkaLog:
         self._direct: Delivery | None = None
         self._spooled, self._stopping = threading.Event(), threading.Event()
         self._stop_at = math.inf
+        self._since = time.monotonic()
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes in the spool."""
         return self._spool.held
+
+    @property
+    def waiting_seconds(self) -> float:
+        """Seconds since events began to go to the spool, or since the start."""
+        return 0.0 if self.is_direct else time.monotonic() - self._since
 
     @property
     def is_direct(self) -> bool:
@@ -123,7 +129,7 @@ class KafkaLog:
                 done = self._direct.deliver([entry for part in parts for entry in part], self._options.patience)
                 if not self._direct.broken:
                     return [None] * len(parts)
-                self._direct = None
+                self._direct, self._since = None, time.monotonic()
                 left = iter(done)
                 parts = [[entry for entry in part if not next(left)] for part in parts]
             return self._keep(parts)

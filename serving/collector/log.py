@@ -47,3 +47,7 @@ class EventLog(Protocol):
     @property
     def waiting_bytes(self) -> int:
         """What is kept here, but not yet where it belongs."""
+
+    @property
+    def waiting_seconds(self) -> float:
+        """For how long something has been."""

@@ -25,6 +25,7 @@ class Metrics:
         self.requests = Counter(f"{name}_requests", "Requests.", ["route", "status"], registry=registry)
         self.bytes = Counter(f"{name}_bytes", "Bytes of bodies, as they came.", registry=registry)
         self.waiting = Gauge(f"{name}_spool_bytes", "What is kept on disk and not yet where it belongs.", registry=registry)
+        self.behind = Gauge(f"{name}_spool_seconds", "For how long events have been going there, not where they belong.", registry=registry)
         self.seconds = Histogram(
             f"{name}_append_seconds", "How long it took until the events of a request were kept.", buckets=SECONDS, registry=registry
         )

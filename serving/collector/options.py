@@ -29,6 +29,8 @@ class CollectorOptions:
         A client's clock is corrected where it is off by more than this.
     country_header, address_header
         Headers in which a proxy in front says where a request comes from; none: it says nothing.
+    under_way_bytes
+        Bodies that may wait for the log at a time.
     remember
         Event ids that are remembered, to know those that are sent again.
     key_rate, address_rate
@@ -46,6 +48,7 @@ class CollectorOptions:
     skew_ms: int = 5_000
     country_header: str | None = None
     address_header: str | None = None
+    under_way_bytes: int = 64 * 2**20
     remember: int = 500_000
     key_rate: float = 0.0
     address_rate: float = 0.0

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from serving.problems import Problem
 
-ALLOWED_HEADERS = "content-type, content-encoding, x-write-key"
+ALLOWED_HEADERS, EXPOSED = "content-type, content-encoding, x-write-key", "Retry-After"
 #: Chromium asks again after two hours at the latest.
 REMEMBER_SECONDS = 7200
 
@@ -41,8 +41,8 @@ class Origins:
             return {}
         if not self._allows(origin, headers):
             raise Problem(403, "pages of this origin may not send here: it has to be in serving.allow_origins", {"Vary": "Origin"})
-        # A beacon always comes with credentials, and the browser then wants to be told; none are looked at here.
-        return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true", "Vary": "Origin"}
+        # Credentials are not allowed: none are looked at here, and a beacon of text, which comes with them, asks no browser's permission.
+        return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED, "Vary": "Origin"}
 
     async def preflight(self, request: Request) -> Response:
         """Answer what a browser asks before it sends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -14,9 +14,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from serving.adapters import ADAPTERS, Adapter, Unreadable
-from serving.collector.checks import CONSENTS, DEFAULTS, Checker, Context
-from serving.collector.clock import AHEAD_MS, skew_of
+from serving.adapters import ADAPTERS
+from serving.collector.checks import Checker, Context
+from serving.collector.clock import skew_of
 from serving.collector.counters import Counters
 from serving.collector.intake import Sorted, sort_out
 from serving.collector.limits import Buckets
@@ -26,26 +26,15 @@ from serving.collector.options import CollectorOptions
 from serving.collector.origins import Origins
 from serving.collector.reading import read_json
 from serving.collector.recent import Recent
+from serving.collector.shapes import Read, adapted, ours
 from serving.collector.visitor import visitor_of
 from serving.hub import Hub
 from serving.problems import MEDIA_TYPE, Problem, document, response
 
 KEY_HEADER = "x-write-key"
 ANYBODY = "-"
-GRANTED = {"granted": "GRANTED"}
-
-
-class Batch(NamedTuple):
-    """A body that was read: its events, when its sender says it was sent, what stands in front of the events, and the key in it."""
-
-    events: list[Any]
-    sent_at: int | None
-    defaults: Mapping[str, Any] = {}
-    key: str | None = None
-
-
-Read = Callable[[Request, Any, int], Batch]
-"""From a request, its body and the time it was received."""
+#: When it is worth another try, where there is only too much at once.
+RETRY_SECONDS = 1
 
 
 class Collector:
@@ -84,16 +73,18 @@ class Collector:
         self._of_address = Buckets(options.address_rate, options.burst_seconds)
         self._metrics = Metrics(CollectorRegistry() if registry is None else registry)
         self._metrics.waiting.set_function(lambda: event_log.waiting_bytes)
+        self._metrics.behind.set_function(lambda: event_log.waiting_seconds)
+        self._under_way = 0
         self.counters = Counters(clock)
-        self._trouble: str | None = None
+        self._trouble: tuple[str, float] | None = None
 
     def checks(self) -> Mapping[str, Callable[[], str | None]]:
-        """Say what is the matter with the log, if it took nothing the last time; none: nothing."""
-        return {"log": lambda: self._trouble}
+        """Say what is the matter with the log, while senders are told to come back later; none: nothing."""
+        return {"log": lambda: self._trouble[0] if self._trouble and time.monotonic() < self._trouble[1] else None}
 
     def routes(self) -> Sequence[BaseRoute]:
         """Give the routes: ours, and one for each shape of others'."""
-        shapes: dict[str, Read] = {"events": _ours, **{name: _adapted(adapter) for name, adapter in ADAPTERS.items()}}
+        shapes: dict[str, Read] = {"events": ours, **{name: adapted(adapter) for name, adapter in ADAPTERS.items()}}
         return [route for name, read in shapes.items() for route in self._pair(name, read)]
 
     def hot(self) -> Mapping[str, ASGIApp]:
@@ -133,17 +124,28 @@ class Collector:
             return _refusal(problem, origin)
 
     async def _take(self, request: Request, read: Read, origin: Mapping[str, str]) -> Response:
-        options, received = self._options, int(self._clock() * 1000)
         address = self._address(request)
         self._let_in(self._of_address, address)
-        body, size = await read_json(request, options.body_bytes)
+        # Whoever sends what cannot be read, or tries keys, is counted too.
+        self._of_address.take(address, 1)
+        body, size = await read_json(request, self._options.body_bytes)
         self._metrics.bytes.inc(size)
+        if self._under_way + size > self._options.under_way_bytes:
+            raise self._unavailable(LogUnavailable("more comes in than can be written", RETRY_SECONDS))
+        self._under_way += size
+        try:
+            return await self._sort(request, read, body, address, origin)
+        finally:
+            self._under_way -= size
+
+    async def _sort(self, request: Request, read: Read, body: Any, address: str, origin: Mapping[str, str]) -> Response:
+        options, received = self._options, int(self._clock() * 1000)
         batch = read(request, body, received)
         key = self._known(request.headers.get(KEY_HEADER) or batch.key)
         self._let_in(self._of_key, key)
         if len(batch.events) > options.batch_events:
             raise Problem(413, f"a body has at most {options.batch_events} events")
-        self._of_address.take(address, max(1, len(batch.events)))
+        self._of_address.take(address, max(0, len(batch.events) - 1))
         self._of_key.take(key, max(1, len(batch.events)))
         context = Context(
             received,
@@ -165,9 +167,7 @@ class Collector:
             try:
                 await self._log.append(done.kept)
             except LogUnavailable as error:
-                self.counters.other("unavailable")
-                self._trouble = error.detail
-                raise Problem(503, error.detail, {"Retry-After": str(error.retry_seconds)}) from None
+                raise self._unavailable(error) from None
             self._trouble = None
             self._metrics.seconds.observe(time.perf_counter() - began)
         for event in done.kept:
@@ -185,6 +185,12 @@ class Collector:
             counter.inc(count)
             self.counters.other(what, count)
         self._metrics.accepted.inc(len(done.kept))
+
+    def _unavailable(self, error: LogUnavailable) -> Problem:
+        self.counters.other("unavailable")
+        # Not for longer: where a balancer asks, nothing would come in that could end it.
+        self._trouble = error.detail, time.monotonic() + error.retry_seconds
+        return Problem(503, error.detail, {"Retry-After": str(error.retry_seconds)})
 
     def _let_in(self, buckets: Buckets, sender: str) -> None:
         wait = buckets.wait_of(sender)
@@ -208,31 +214,6 @@ class Collector:
         header = self._options.address_header
         given = request.headers.get(header, "").rpartition(",")[2].strip() if header else ""
         return given or (request.client.host if request.client else "")
-
-
-def _ours(_: Request, body: Any, received: int) -> Batch:
-    if not isinstance(body, dict) or not isinstance(body.get("events"), list):
-        raise Problem(400, "a body is an object with a list `events`")
-    sent_at = body.get("sent_at")
-    if sent_at is not None and (type(sent_at) not in (int, float) or abs(received - sent_at) > AHEAD_MS):
-        raise Problem(400, "sent_at is the sender's clock in milliseconds since 1970")
-    defaults = {name: body[name] for name in (*DEFAULTS, "consent") if body.get(name) is not None}
-    return Batch(body["events"], None if sent_at is None else int(sent_at), defaults, body.get("write_key"))
-
-
-def _adapted(adapter: Adapter) -> Read:
-    """Read the shape of others. Who forwards can often set nothing but the address: key and consent may stand in it."""
-
-    def read(request: Request, body: Any, received: int) -> Batch:
-        query = request.query_params
-        consent = {name: GRANTED.get(query.get(name, "").lower(), "DENIED") for name in CONSENTS}
-        try:
-            events, sent_at = adapter(body, received, consent)
-        except Unreadable as error:
-            raise Problem(400, str(error)) from None
-        return Batch(events, sent_at if type(sent_at) is int else None, {}, query.get("key"))
-
-    return read
 
 
 def _refusal(problem: Problem, origin: Mapping[str, str]) -> Response:

@@ -4,98 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import fastavro
 import orjson
 import pytest
-from prometheus_client import CollectorRegistry
 
-from serving.app import Application
-from serving.collector import ArchiveLog, Collector, CollectorOptions, Event, EventLog, LogUnavailable
-from serving.hub import Hub
+from bench.collector_load import template
+from serving.collector import ArchiveLog
 from tests.unit.asgi import Answer, call, running
+from tests.unit.collecting import NOW, Setting, event, post, run
 from udfs.archive import files_of, read_records
 
-NOW = 1_764_000_000_000
 SHOP = "https://shop.example"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Mobile/15E148 Safari/604.1"
-T = TypeVar("T")
-
-
-class Memory:
-    """A log in memory that can be told to refuse."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.refuses = False
-
-    async def start(self) -> None:
-        """Nothing to open."""
-
-    async def stop(self) -> None:
-        """Nothing to close."""
-
-    async def append(self, events: Sequence[Event]) -> None:
-        """Keep, or refuse."""
-        if self.refuses:
-            raise LogUnavailable("the brokers are away", 7)
-        self.events += events
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Nothing."""
-        return 0
-
-
-class Setting:
-    """A collector, its log and what it tells."""
-
-    def __init__(self, log: EventLog | None = None, **options: Any) -> None:
-        self.memory = Memory()
-        self.hub, self.registry = Hub(), CollectorRegistry()
-        self.collector = Collector(CollectorOptions(**options), log or self.memory, self.hub, self.registry, lambda: NOW / 1000)
-        self.app = Application([self.collector])
-
-    async def post(self, body: Any, path: str = "/v1/events", **headers: str) -> Answer:
-        """Send a body as JSON, or bytes as they are."""
-        raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        given = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return await call(self.app, "POST", path, raw, given)
-
-    def metric(self, name: str, **labels: str) -> float | None:
-        """Give a metric's value."""
-        return self.registry.get_sample_value(f"swerve_collector_{name}", labels)
-
-
-def event(number: int = 1, **fields: Any) -> dict[str, Any]:
-    """An event that is fine."""
-    fine = {
-        "event_id": f"e{number}",
-        "user_id": "u",
-        "event_name": "view_item",
-        "event_time": NOW - 1000,
-        "item_id": "i1",
-        "personalization_storage": "GRANTED",
-    }
-    return {**fine, **fields}
-
-
-def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Run in an event loop."""
-
-    async def inside() -> T:
-        return await work()
-
-    return asyncio.run(inside())
-
-
-def post(body: Any, path: str = "/v1/events", setting: Setting | None = None, **headers: str) -> tuple[Answer, Setting]:
-    """Send one request."""
-    setting = setting or Setting()
-    return run(lambda: setting.post(body, path, **headers)), setting
 
 
 def test_a_batch_is_kept_and_answered() -> None:
@@ -303,8 +228,10 @@ def test_pages_of_other_origins_have_to_be_allowed() -> None:
     assert [one.status for one in answers] == [204, 403, 202, 202, 403, 403, 403, 400]
     assert answers[0].headers["access-control-allow-origin"] == SHOP
     assert "x-write-key" in answers[0].headers["access-control-allow-headers"]
-    # A page reads the reason only if its browser is told that it may.
+    # A page reads the reason, and when to come back, only if its browser is told that it may.
     assert answers[-1].headers["access-control-allow-origin"] == SHOP
+    assert answers[-1].headers["access-control-expose-headers"] == "Retry-After"
+    assert not any("access-control-allow-credentials" in one.headers for one in answers)
     assert all(one.headers["vary"] == "Origin" for one in answers)
 
 
@@ -319,6 +246,48 @@ def test_who_sends_too_much_waits() -> None:
     answers = run(work)
     assert [one.status for one in answers] == [202, 202, 429, 202]
     assert 0 < int(answers[2].headers["retry-after"]) <= 4
+
+
+def test_who_sends_what_cannot_be_taken_waits_too() -> None:
+    setting = Setting(write_keys=("k",), address_rate=0.1, burst_seconds=20.0)
+    assert [post(body, setting=setting)[0].status for body in (b"{", {"events": [event()]}, b"{")] == [400, 401, 429]
+
+
+def test_what_waits_for_the_log_is_bounded() -> None:
+    setting = Setting(under_way_bytes=500)
+    held = asyncio.Event()
+    append = setting.memory.append
+
+    async def slowly(events: Any) -> None:
+        await held.wait()
+        await append(events)
+
+    setting.memory.append = slowly  # type: ignore[method-assign]
+
+    async def work() -> list[Answer]:
+        first = [asyncio.create_task(setting.post({"events": [event(n)]})) for n in range(6)]
+        done, _ = await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        assert {one.result().headers["retry-after"] for one in done} == {"1"}
+        held.set()
+        return [*await asyncio.gather(*first), await setting.post({"events": [event(9)]})]
+
+    statuses = [one.status for one in run(work)]
+    assert statuses[-1] == 202
+    assert set(statuses) == {202, 503}
+    assert len(setting.memory.events) == statuses.count(202)
+
+
+def test_it_is_ready_again_when_senders_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting, now = Setting(), 100.0
+    monkeypatch.setattr("serving.collector.part.time.monotonic", lambda: now)
+    ready = setting.collector.checks()["log"]
+    assert ready() is None
+    setting.memory.refuses = True
+    post({"events": [event()]}, setting=setting)
+    assert ready() == "the brokers are away"
+    # Nothing came in since: a balancer that asks sends nothing here.
+    now += 7
+    assert ready() is None
 
 
 def test_a_proxys_word_on_the_address_counts_only_where_it_is_asked_for() -> None:
@@ -353,10 +322,25 @@ def test_other_shapes_come_in_as_well() -> None:
     assert post(ga4, "/v1/ga4?key=k", setting)[0].json["dropped"] == 1
     assert post(ga4, asks, setting)[0].json["accepted"] == 1
     assert post(ga4, asks, setting)[0].json["duplicates"] == 1
+    assert post(ga4, "/v1/ga4?api_secret=k", setting)[0].json["dropped"] == 1
     assert post(ga4, "/v1/ga4", setting)[0].status == 401
     assert post({}, "/v1/ga4?key=k", setting)[0].status == 400
     (kept,) = setting.memory.events
     assert (kept["user_id"], kept["item_id"], kept["price"], kept["currency"]) == ("ana", "i1", 3.0, "EUR")
+
+
+def test_segments_key_may_stand_where_segment_has_it() -> None:
+    call = {"type": "track", "event": "Product Viewed", "messageId": "m", "userId": "u", "properties": {"product_id": "i1"}}
+    setting, asks = Setting(write_keys=("k",)), "/v1/segment?analytics_storage=granted"
+    assert post({**call, "writeKey": "k"}, asks, setting)[0].json["accepted"] == 1
+    logins = [b64encode(login).decode() for login in (b"k:", b"x:", b"\xff")]
+    answers = [post(call, asks, setting, authorization=f"Basic {login}")[0].status for login in (*logins, "no base 64")]
+    assert answers == [202, 401, 401, 401]
+
+
+def test_the_benchmark_sends_whole_events() -> None:
+    answer, _ = post(template(20, NOW), origin="https://collect.example")
+    assert answer.json == {"accepted": 20, "duplicates": 0, "dropped": 0, "rejected": []}
 
 
 def test_an_archive_has_what_is_acknowledged(tmp_path: Path) -> None:
