@@ -12,6 +12,8 @@ import numpy as np
 import orjson
 import pytest
 import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from jobs import cli
@@ -173,6 +175,47 @@ def test_the_answer_is_what_the_job_makes_of_the_same_events(
     assert same(cart, stored(client, surface="cart"))
     assert same(bos, stored(client, "bo"))
     assert len(home.json["items"]) == 12
+
+
+EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "number": st.integers(1, 12),
+            "item": st.integers(0, 70),
+            "event_name": st.sampled_from(["view_item", "select_item", "add_to_cart", "remove_from_cart", "purchase", "search", "other"]),
+            "event_time": st.integers(0, 10**9).map(lambda after: START + after),
+            "quantity": st.sampled_from([None, 1, 3]),
+            "engagement_ms": st.sampled_from([None, 0, 30_000]),
+            "personalization_storage": st.sampled_from(["GRANTED", "GRANTED", "GRANTED", "DENIED"]),
+        }
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(max_examples=40)
+@given(EVENTS, st.integers(0, 14))
+def test_wherever_a_log_is_cut(redis_server: RedisServer, app_body: Any, bundle: Bundle, log: list[dict[str, Any]], place: int) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        job, events = Job(bundle, redis_server), [event(**fields) for fields in log]
+        before, now = events[:place], events[place:]
+        if before:
+            job.take(*before)
+        # What she does not agree to is said with the action.
+        answer = app_body({"userId": "ana", "actions": [{**action(one), "consent": _consent(one)} for one in now]})
+        if now:
+            job.take(*now)
+        value = stored(client)
+        if value:
+            assert same(answer, value)
+        else:
+            assert answer.json["event_time"] == 0
+
+
+def _consent(event: dict[str, Any]) -> dict[str, str]:
+    return {"personalization_storage": event["personalization_storage"].lower()}
 
 
 def test_a_page_may_say_less(redis_server: RedisServer, client: redis.Redis, bundle: Bundle) -> None:
