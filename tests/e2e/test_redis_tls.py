@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 import redis
 
 from jobs import cli
+from serving.api.redis_address import RedisAddress
+from serving.api.redis_gets import RedisGets
+from serving.api.replies import Reply
 from tests.e2e.tls_redis import TlsRedis, tls_redis
 from tests.unit.redis_batches import assert_holds, put
 from udfs.redis_acl import Login, acl_line, admin_line
@@ -17,6 +21,7 @@ from udfs.redis_errors import RedisRefused
 from udfs.redis_writes import RedisWriter, Target, Written
 
 JOB, PREFIX, ADMIN = Login("swerve-job", "hush/hush"), "shop:", "topmost"
+READER = Login("swerve-api", "quiet")
 LOGIN = "swerve-job:hush%2Fhush"
 SECRETS = ("hush", "topmost", "wrong-secret")
 #: A port of the other kind is only seen when a connection hangs: not for long here.
@@ -26,7 +31,8 @@ SOON = "&socket_timeout=0.5"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedis]:
     folder = tmp_path_factory.mktemp("tls")
-    (folder / "users.acl").write_text(f"{admin_line(ADMIN)}\n{acl_line('job', JOB, (PREFIX,))}\n")
+    lines = [admin_line(ADMIN), acl_line("job", JOB, (PREFIX,)), acl_line("api", READER, (PREFIX,))]
+    (folder / "users.acl").write_text("\n".join(lines) + "\n")
     with tls_redis(folder, ADMIN, {"aclfile": str(folder / "users.acl")}) as running:
         yield running
 
@@ -40,6 +46,25 @@ def test_the_job_writes_by_tls(server: TlsRedis) -> None:
     with redis.Redis.from_url(server.url(f":{ADMIN}")) as client:
         assert_holds(client, "u499", (5, 1), size=3000, prefix=PREFIX)
         assert client.acl_log() == []
+
+
+def test_the_api_reads_by_tls(server: TlsRedis) -> None:
+    with redis.Redis.from_url(server.url(f":{ADMIN}")) as client:
+        client.set(f"{PREFIX}rec:default:home", b"all" * 100_000)
+
+    async def read(address: str) -> tuple[Reply | None, str]:
+        gets = RedisGets(RedisAddress(address), f"{PREFIX}rec:default:home".encode(), 5.0)
+        await gets.start()
+        try:
+            return (await gets.get(f"{PREFIX}rec:default:home".encode()) if gets.connected else None), gets.trouble
+        finally:
+            await gets.stop()
+
+    api = f"swerve-api:{READER.password}"
+    assert asyncio.run(read(server.url(api))) == (b"all" * 100_000, "")
+    nothing, trouble = asyncio.run(read(server.url(api, server.other_ca)))
+    assert nothing is None
+    assert "certificate that is not trusted" in trouble
 
 
 WRONG: dict[str, tuple[Callable[[TlsRedis], str], str]] = {

@@ -55,7 +55,8 @@ def test_metrics_of_what_serves_pages_have_the_names_and_labels_that_are_used() 
     registry.register(meters)
     Collector(CollectorOptions(), ArchiveLog(Path("never"), 1), registry=registry)
     Api(ApiOptions(RedisAddress("redis://127.0.0.1:1/0")), meters)
-    there = {f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry.collect()}
+    endings = {"counter": "_total", "histogram": "_bucket"}
+    there = {metric.name + endings.get(metric.type, "") for metric in registry.collect()}
     used = {name: labels for name, labels in metrics().items() if name.startswith(("swerve_api", "swerve_collector"))}
     assert len(used) > 2
     assert set(used) <= there
