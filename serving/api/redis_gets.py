@@ -24,6 +24,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 #: A connection that has owed a reply for this long is given up, as if it were lost.
 GIVE_UP_SECONDS = 1.0
 MOST_WAITING = 20_000
+#: A timer that is so late was held up by what else this process does.
+HELD_UP_SECONDS = 0.01
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +177,7 @@ class _Connection(asyncio.Protocol):
         timeout = self._timeout if timeout is None else timeout
         self._waiting.append((future, self._loop.time() + timeout))
         if self._timer is None:
-            self._timer = self._loop.call_later(timeout, self._tick)
+            self._set_timer(self._loop.time() + timeout)
         return future
 
     def forget_timer(self) -> None:
@@ -228,12 +230,22 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"".join(self._out))
         self._out.clear()
 
-    def _tick(self) -> None:
-        """Tell those who have waited too long, and look again when the next one will have."""
+    def _tick(self, at: float | None = None) -> None:
+        """Tell those who have waited too long, and look again when the next one will have.
+
+        Parameters
+        ----------
+        at
+            When this was to be called; none: whenever.
+        """
         now, self._timer = self._loop.time(), None
+        if at is not None and now - at > HELD_UP_SECONDS:
+            # It was this process that was held up, maybe before it sent what it asks: Redis gets its time once more.
+            self._set_timer(now + self._timeout)
+            return
         for future, deadline in islice(self._waiting, self._late, None):
             if deadline > now and not future.done():
-                self._timer = self._loop.call_at(deadline, self._tick)
+                self._set_timer(deadline)
                 break
             if not future.done():
                 self._owner.errors += 1
@@ -244,7 +256,10 @@ class _Connection(asyncio.Protocol):
             if now - first > GIVE_UP_SECONDS:
                 self._lose(ConnectionError("it does not answer"))
             elif self._timer is None:
-                self._timer = self._loop.call_at(first + GIVE_UP_SECONDS, self._tick)
+                self._set_timer(first + GIVE_UP_SECONDS)
+
+    def _set_timer(self, at: float) -> None:
+        self._timer = self._loop.call_at(at, self._tick, at)
 
     def _fail(self) -> None:
         self.forget_timer()
