@@ -63,7 +63,10 @@ def variables(opt: Path, state: Path) -> dict[str, str]:
     text = zoo.read_text().replace("/var/lib/swerve", str(state)).replace("2181", f"{zookeeper}\nclientPortAddress={LOOPBACK}")
     zoo.write_text(text.replace("localhost:2888:3888", f"{LOOPBACK}:{free_port()}:{free_port()}"))
     properties |= {key: str(free_port()) for key in ("jobmanager.rpc.port", "rest.port", "blob.server.port")}
+    # What is compiled in the image's folder of kernels is compiled here already.
+    kernels = {name: os.environ[name] for name in ("SWERVE_KERNEL_CACHE",) if name in os.environ}
     return {
+        **kernels,
         "SWERVE_HOME": str(opt / "swerve"),
         "FLINK_HOME": str(opt / "flink"),
         "PATH": os.environ["PATH"],
