@@ -6,31 +6,23 @@ whatever an event would have to wait for (a batch to fill, a watermark, another 
 
 from __future__ import annotations
 
-import io
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fastavro
-import redis
-
+from bench.probe import LONGEST_SECONDS, Probe, measure, summary
 from jobs.dev.kafka import start_kafka
-from jobs.embedded.redis_server import RedisServer, start_redis
+from jobs.embedded.redis_server import start_redis
 from jobs.kafka.client import admin, producer
 from jobs.kafka.topics import create_all
 from jobs.settings import Settings
-from udfs.errors import SwerveError
-from udfs.keys import profile_key
-from udfs.schemas import load, local_id, plain
+from udfs.schemas import local_id
 
-PARTITIONS, PAUSE_SECONDS, LOOK_SECONDS = 4, 1.5, 0.002
-START_SECONDS, LONGEST_SECONDS = 300.0, 60.0
+PARTITIONS = 4
 Say = Callable[[str], None]
 
 
@@ -75,56 +67,22 @@ def run(say: Say, *, events: int = 40, keep: Path | None = None) -> dict[str, An
         with (folder / "job.log").open("wb") as log:
             job = subprocess.Popen([sys.executable, "-m", "jobs.cli", "run", *flags], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
-            probe = _Probe(settings, store, job)
-            probe.send(START_SECONDS)
-            say(f"sending {events} events, one every {PAUSE_SECONDS:g} s")
-            times = []
-            for _ in range(events):
-                time.sleep(PAUSE_SECONDS)
-                times.append(1_000 * probe.send(LONGEST_SECONDS))
-            probe.close()
+            to_topic = producer(settings)
+            times = measure(Probe(store, job, _sender(to_topic, settings.topics.events)), events, say)
+            to_topic.close()
         finally:
             job.terminate()
             job.wait()
             kafka.stop()
             store.stop()
-    tenths = statistics.quantiles(times, n=10)
-    return {
-        "events": events,
-        "p50_ms": round(statistics.median(times), 1),
-        "p90_ms": round(tenths[8], 1),
-        "max_ms": round(max(times), 1),
-        "all_ms": [round(one, 1) for one in times],
-    }
+    return summary(times)
 
 
-class _Probe:
-    """Sends an event of a new user and waits for her profile."""
+def _sender(producer: Any, topic: str) -> Callable[[str, bytes], None]:
+    framing = b"\0" + local_id("shop_event").to_bytes(4, "big")
 
-    def __init__(self, settings: Settings, store: RedisServer, job: subprocess.Popen[bytes]) -> None:
-        self._settings, self._job = settings, job
-        self._producer = producer(settings)
-        self._store = redis.Redis.from_url(store.url)
-        self._schema = fastavro.parse_schema(plain(load("shop_event")))
+    def send(user: str, datum: bytes) -> None:
+        producer.send(topic, framing + datum, key=user.encode(), partition=1, timestamp_ms=int(time.time() * 1000))
+        producer.flush(LONGEST_SECONDS)
 
-    def send(self, seconds: float) -> float:
-        """Give how many seconds it took."""
-        user, now = f"quiet-{uuid.uuid4().hex}", int(time.time() * 1000)
-        record = {"event_id": user, "user_id": user, "event_name": "view_item", "event_time": now, "personalization_storage": "GRANTED"}
-        datum = io.BytesIO()
-        fastavro.schemaless_writer(datum, self._schema, record)
-        framing = b"\0" + local_id("shop_event").to_bytes(4, "big")
-        began = time.monotonic()
-        topic = self._settings.topics.events
-        self._producer.send(topic, framing + datum.getvalue(), key=user.encode(), partition=1, timestamp_ms=now)
-        self._producer.flush(seconds)
-        while not self._store.exists(profile_key(user)):
-            if self._job.poll() is not None or time.monotonic() - began > seconds:
-                raise SwerveError("the event did not arrive in Redis", "SWERVE_DEBUG=1 and --keep DIR: the job's log lies there")
-            time.sleep(LOOK_SECONDS)
-        return time.monotonic() - began
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._producer.close()
-        self._store.close()
+    return send

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pyflink.table import StatementSet, StreamTableEnvironment
 
 #: By the table that it reads.
-SOURCES = {"records": "source", "beats": "heartbeat", "chunks": "source"}
+SOURCES = {"records": "source", "beats": "heartbeat", "chunks": "source", "ticks": "ticks"}
 
 
 class Pipeline:

@@ -1,4 +1,4 @@
-"""The live job: the topology over a topic, in this process or, started by Flink's own launcher, on a cluster."""
+"""The live job: the topology over a topic or a growing archive, in this process; over a topic also on a cluster, by Flink's launcher."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs.cluster.parameters import describe
 from jobs.environment import add_kafka_connector, job_options, local_tables, make_tables, prepare_process
+from jobs.follow_status import forget_status
 from udfs.errors import SwerveError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ RESTARTS = 1_000
 
 
 def live_settings(settings: Settings, topic: str | None = None) -> Settings:
-    """Give the settings of a live job: what it emits goes to topics, and its events come from `topic`."""
+    """Give the settings of a live job: it emits everything, and its events come from `topic`, unless it follows an archive."""
     values: dict[str, Any] = {"out.everything": True}
     if topic:
         values["topics.events"] = topic
@@ -113,8 +114,23 @@ def build_live(tables: StreamTableEnvironment, settings: Settings, targets: Targ
     return build(tables, KafkaSource(settings, settings.topics.events), KafkaSinks(settings, *targets), settings)
 
 
+def build_follow(tables: StreamTableEnvironment, settings: Settings, archive: Path) -> Pipeline:
+    """Wire the live job over an archive that is being written; what it emits goes to archives in `out.dir`."""
+    from jobs.sinks import ArchiveSinks
+    from jobs.sources import FollowSource
+    from jobs.topology import build
+
+    return build(tables, FollowSource(settings, archive), ArchiveSinks(settings.out.dir.resolve(), None, everything=True), settings)
+
+
+def follow_options(settings: Settings) -> dict[str, str]:
+    """Give the Flink options of the live job over an archive: a row is not a record but a chunk."""
+    return {**job_options(settings, settings.batch.rows, settings.batch.live_ms), "pipeline.name": NAME}
+
+
 def run(
     settings: Settings,
+    archive: Path | None = None,
     *,
     from_savepoint: str | None = None,
     savepoints: Path | None = None,
@@ -129,6 +145,8 @@ def run(
     ----------
     settings
         Those of `live_settings`.
+    archive
+        The folder to follow; none: the topic of the settings.
     from_savepoint
         Where to begin; none: where `kafka.start` says.
     savepoints
@@ -153,14 +171,20 @@ def run(
         If the job ended with an error.
     """
     prepare_process(settings.work)
-    add_kafka_connector(settings.work)
+    if archive is None:
+        add_kafka_connector(settings.work)
     from jobs.replay import Waiter, stop_with_savepoint
 
-    targets = prepare_topics(settings)
-    options = {**live_options(settings), "rest.port": str(rest_port), "rest.bind-port": str(rest_port)}
+    options = {"rest.port": str(rest_port), "rest.bind-port": str(rest_port)}
     if from_savepoint:
         options["execution.state-recovery.path"] = from_savepoint
-    client = build_live(local_tables(settings, options, restarts=restarts), settings, targets).execute()
+    if archive is None:
+        targets = prepare_topics(settings)
+        pipeline = build_live(local_tables(settings, {**live_options(settings), **options}, restarts=restarts), settings, targets)
+    else:
+        forget_status(settings.work)
+        pipeline = build_follow(local_tables(settings, {**follow_options(settings), **options}, restarts=restarts), settings, archive)
+    client = pipeline.execute()
     waiter = Waiter(client)
     stopped = failing = False
     while waiter.is_alive() and not stopped:

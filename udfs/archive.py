@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from udfs.archive_files import files_of
 from udfs.archive_records import read_events, read_records
+from udfs.archive_schemas import check_schema, is_raw
 from udfs.archive_writer import ArchiveWriter
 from udfs.chunks import Chunk, ChunkData, Damage, Datums, read_chunk
 from udfs.container import ArchiveError, Block, DamagedBlock, Header, open_block, read_header, scan_blocks
 from udfs.event_times import event_times
-from udfs.raw_records import has_known_layout, is_raw, raw_times
+from udfs.raw_records import raw_times
 
 __all__ = [
     "ArchiveError",
@@ -134,7 +135,7 @@ def _with_clock(lane: list[_Timed]) -> Iterator[tuple[int, _Timed]]:
 def _chunks_of_file(path: Path, partition: int, chunk_events: int, latest: int) -> Iterator[_Timed]:
     with _mapped(path) as data:
         header = read_header(data, path)
-        _check_schema(header.schema, path)
+        check_schema(header.schema, path)
         blocks: list[Block] = []
         least, greatest, events = _LATEST, _EARLIEST, 0
 
@@ -164,15 +165,6 @@ def _times(data: mmap.mmap | bytes, block: Block, header: Header) -> NDArray[np.
     if is_raw(header.schema):
         return raw_times(body, block.count)
     return event_times(header.schema, body, block.count)
-
-
-def _check_schema(schema: dict[str, Any], path: Path) -> None:
-    if is_raw(schema):
-        if not has_known_layout(schema):
-            raise ArchiveError(f"{path} holds raw records of another layout", "avro/raw_record.v1.avsc is the one that is read")
-    elif not {"event_id", "user_id", "event_time"} <= {f["name"] for f in schema.get("fields", ())}:
-        name = str(schema.get("name", "?"))
-        raise ArchiveError(f"{path} holds {name}, not shop events", "its schema has no event_id, user_id or event_time")
 
 
 @contextmanager

@@ -11,8 +11,8 @@ import fastavro
 from fastavro.read import SchemaResolutionError
 
 from udfs.archive_files import files_of
+from udfs.archive_schemas import is_raw
 from udfs.container import ArchiveError, DamagedBlock, open_block, read_header, scan_blocks
-from udfs.raw_records import is_raw
 from udfs.schemas import LocalSchemas, SchemaStore, UnknownSchema, load, plain
 
 FRAMING_BYTES = 5

@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from udfs.archive_schemas import is_raw
 from udfs.container import ArchiveError, DamagedBlock, Header, open_block, read_header, scan_blocks
-from udfs.raw_records import RawColumns, is_raw, read_raw
+from udfs.raw_records import RawColumns, read_raw
 
 HEADER_BYTES = 1 << 20
 

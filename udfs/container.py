@@ -140,22 +140,41 @@ def scan_blocks(data: bytes | mmap.mmap, header: Header, path: Path, start: int 
     """
     at, end = start or header.size, len(data) if end is None else end
     while at < end:
-        try:
-            count, body = read_varint(data, at)
-            size, body = read_varint(data, body)
-            stop = body + size + SYNC_BYTES
-            sound = count >= 0 and size >= 0 and stop <= end and data[stop - SYNC_BYTES : stop] == header.sync
-        except (IndexError, ValueError):
-            sound = False
-        if sound:
-            yield Block(at, stop - at, count, body, size)
-        else:
-            sync = data.find(header.sync, at)
-            if sync < 0:
-                raise ArchiveError(f"{path} is cut short: the block at byte {at} does not end", "copy or write the file again")
-            stop = sync + SYNC_BYTES
-            yield Block(at, stop - at, 0, at, stop - at, "its count, size and sync marker do not agree")
-        at = stop
+        block = next_block(data, header.sync, at, end)
+        if block is None:
+            raise ArchiveError(f"{path} is cut short: the block at byte {at} does not end", "copy or write the file again")
+        yield block
+        at += block.size
+
+
+def next_block(data: bytes | mmap.mmap, sync: bytes, at: int, end: int) -> Block | None:
+    """Find the block at a place; None if the bytes end inside it.
+
+    A block that is not where its count and size say ends at the next sync marker. More bytes do not change what was found: a marker stands
+    at the end of a block only.
+
+    Parameters
+    ----------
+    data
+        Bytes of a container file.
+    sync
+        The file's marker.
+    at, end
+        Where the block begins, and the bytes end.
+    """
+    try:
+        count, body = read_varint(data, at)
+        size, body = read_varint(data, body)
+        stop = body + size + SYNC_BYTES
+        if count >= 0 and size >= 0 and stop <= end and data[stop - SYNC_BYTES : stop] == sync:
+            return Block(at, stop - at, count, body, size)
+    except (IndexError, ValueError):
+        pass
+    marker = data.find(sync, at, end)
+    if marker < 0:
+        return None
+    stop = marker + SYNC_BYTES
+    return Block(at, stop - at, 0, at, stop - at, "its count, size and sync marker do not agree")
 
 
 def open_block(data: bytes | mmap.mmap, block: Block, codec: str) -> bytes:

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from udfs.avro_bytes import read_number
 from udfs.blocks import pack_block
-from udfs.schemas import load
 
-NAME = "RawRecord"
 COLUMNS = 9
 
 
@@ -33,18 +31,6 @@ class RawColumns:
 
     def __len__(self) -> int:
         return len(self.offset)
-
-
-def is_raw(schema: dict[str, Any]) -> bool:
-    """Whether a file's schema is that of raw records, of any version."""
-    return str(schema.get("name", "")).rpartition(".")[2] == NAME
-
-
-def has_known_layout(schema: dict[str, Any]) -> bool:
-    """Whether the records of a schema of raw records lie as those of ours."""
-    return [(f["name"], _plain(f["type"])) for f in schema.get("fields", ())] == [
-        (f["name"], _plain(f["type"])) for f in load("raw_record")["fields"]
-    ]
 
 
 def raw_times(body: bytes, count: int) -> NDArray[np.int64]:
@@ -94,17 +80,6 @@ def pack_raw(records: RawColumns) -> list[tuple[int, bytes]]:
         record = dict(zip(vars(records), values, strict=True))
         by_partition.setdefault(record["partition"], []).append(record)
     return [(partition, pack_block("raw_record", rows)) for partition, rows in by_partition.items()]
-
-
-def _plain(type_: Any) -> Any:
-    """A type without what does not change how it lies."""
-    if isinstance(type_, dict):
-        return (
-            _plain(type_["type"])
-            if not type_.keys() & {"values", "items"}
-            else [_plain(type_[k]) for k in ("type", "values") if k in type_]
-        )
-    return [_plain(branch) for branch in type_] if isinstance(type_, list) else type_
 
 
 def _headers(body: bytes, at: int) -> dict[str, bytes | None]:

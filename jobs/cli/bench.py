@@ -24,6 +24,7 @@ BENCHMARKS = {
     "serving": ("serving.run", "requests a second of the HTTP API, and how soon they are answered, over a real Redis"),
     "quiet": ("quiet", "how long the last event takes to Redis when nothing follows it, over a real Kafka"),
     "collector": ("collector", "events of pages a second that are on the disk, and how long a batch takes"),
+    "follow": ("follow", "how long an event takes to Redis from an archive that is followed, and what the idle job costs"),
     "chaos": ("chaos.run", "what is lost, and how long it takes, while the servers of a running job are killed"),
 }
 """Name: its module in `bench/`, which has ``run(say, …) -> dict``, and what it measures."""

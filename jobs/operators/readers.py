@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from udfs.archive import Chunk
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 NONE: dict[str, bytes | None] = {}
 
+LOG = logging.getLogger(__name__)
+
 Reader = Callable[..., Collapsed]
 
 
@@ -24,7 +28,8 @@ def reader(name: str, settings: Settings) -> Reader:
     Parameters
     ----------
     name
-        ``chunks``: rows that point into archive files; ``records``: rows that are records of a topic.
+        ``chunks``: rows that point into archive files; ``followed``: the same in a job that must not end where one of them is gone;
+        ``records``: rows that are records of a topic.
     """
     collapse = make_collapse(settings, registry=name == "records")
     collapse.warm_up()
@@ -33,6 +38,11 @@ def reader(name: str, settings: Settings) -> Reader:
     def chunks(*columns: Any) -> Collapsed:
         rows = zip(*columns, strict=True)
         return collapse.chunks([Chunk(path, *map(int, numbers)) for path, *numbers in rows], int(time.time() * 1000))
+
+    def followed(*columns: Any) -> Collapsed:
+        rows = zip(*columns, strict=True)
+        there = [chunk for path, *numbers in rows if is_there(chunk := Chunk(path, *map(int, numbers)))]
+        return collapse.chunks(there, int(time.time() * 1000))
 
     def records(value: Any, key: Any, headers: Any, timestamp: Any, partition: Any, offset: Any) -> Collapsed:
         return collapse.values(
@@ -46,7 +56,21 @@ def reader(name: str, settings: Settings) -> Reader:
             int(time.time() * 1000),
         )
 
-    return {"chunks": chunks, "records": records}[name]
+    return {"chunks": chunks, "followed": followed, "records": records}[name]
+
+
+def is_there(chunk: Chunk) -> bool:
+    """Tell whether a file still holds a chunk; said in the log if not.
+
+    Between a checkpoint and the restart from it a file may be deleted, or a loss of power may take what was not yet durable.
+    """
+    try:
+        there = Path(chunk.path).stat().st_size >= chunk.offset + chunk.size
+    except OSError:
+        there = False
+    if not there:
+        LOG.warning("%d events at byte %d of %s are gone: passed over", chunk.events, chunk.offset, chunk.path)
+    return there
 
 
 def make_collapse(settings: Settings, *, registry: bool) -> Collapse:

@@ -11,23 +11,24 @@ from pyflink.table.udf import udf
 from jobs.operators.archive_sink import ArchiveSinkFunction
 from jobs.operators.report_files import ReportFilesFunction
 from jobs.rows import Tag, where
+from jobs.sinks.counters import count
 
 if TYPE_CHECKING:
     from pyflink.table import StatementSet, StreamTableEnvironment
 
 
 class ArchiveSinks:
-    """Avro container files under a folder, and the counters of all calls as JSON lines.
+    """Avro container files under a folder, and the counters of all calls as JSON lines or, of a live job, as Flink's metrics.
 
-    Files are written at least once: after a restart a record may stand twice, with the same id. The counters are committed with the
-    checkpoints, so they are exact.
+    A record can be read as soon as it is written. Files are written at least once: after a failure a record may stand twice, with the same
+    id; after a stop with a savepoint none does. Counters in lines are committed with the checkpoints, so they are exact.
 
     Parameters
     ----------
     out
         Folder of ``dead-letters-*.avro``, ``segments-*.avro`` and ``recommendations-*.avro``.
     report
-        An empty folder for the counters.
+        An empty folder for the counters; none: they become metrics.
     everything
         False: only dead letters are kept.
     stateless
@@ -35,7 +36,7 @@ class ArchiveSinks:
         restart did again.
     """
 
-    def __init__(self, out: Path, report: Path, *, everything: bool, stateless: bool = False) -> None:
+    def __init__(self, out: Path, report: Path | None, *, everything: bool, stateless: bool = False) -> None:
         self._stateless = stateless
         self._out = out
         self._report = report
@@ -49,6 +50,9 @@ class ArchiveSinks:
         )
         tables.execute_sql("CREATE TABLE kept (n INT) WITH ('connector' = 'blackhole')")
         statements.add_insert_sql(f"INSERT INTO kept SELECT keep(`row`) FROM {view} WHERE {self._kept}")
+        if self._report is None:
+            count(tables, statements, view)
+            return
         if self._stateless:
             report = ReportFilesFunction(str(self._report))
             tables.create_temporary_system_function(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pyflink.common import Types
 from pyflink.table import DataTypes
 from pyflink.table.udf import udf
 
 from jobs.operators.messages import MessagesFunction
-from jobs.operators.metrics import MetricsFunction
 from jobs.rows import Tag, where
+from jobs.sinks.counters import count
 from jobs.sources.kafka import client_properties, with_clause
 
 if TYPE_CHECKING:
@@ -69,12 +68,7 @@ class KafkaSinks:
         for tag, topic in targets.items():
             self._topic(tables, statements, tag, topic)
 
-        reports = tables.to_data_stream(tables.sql_query(f"SELECT `row` FROM {view} WHERE {where(Tag.REPORT)}"))
-        nothing = Types.ROW_NAMED(["n"], [Types.INT()])
-        counted = reports.process(MetricsFunction(), output_type=nothing).uid("metrics").name("metrics").set_parallelism(1)
-        tables.create_temporary_view("counted", tables.from_data_stream(counted))
-        tables.execute_sql("CREATE TABLE nowhere (n INT) WITH ('connector' = 'blackhole')")
-        statements.add_insert_sql("INSERT INTO nowhere SELECT n FROM counted")
+        count(tables, statements, view)
 
     def _topic(self, tables: StreamTableEnvironment, statements: StatementSet, tag: Tag, topic: str) -> None:
         name = f"topic_of_{tag.name.lower()}"

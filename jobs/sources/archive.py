@@ -14,7 +14,7 @@ from udfs.archive import Index
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pyflink.table import StreamTableEnvironment
+    from pyflink.table import StreamTableEnvironment, Table
 
 
 class ArchiveSource:
@@ -50,12 +50,19 @@ class ArchiveSource:
                 `path` STRING, `partition` INT, `offset` BIGINT, `size` BIGINT, `events` INT, `watermark` BIGINT, `index` INT,
                 `time` AS TO_TIMESTAMP_LTZ(`watermark`, 3), WATERMARK FOR `time` AS `time` - INTERVAL '0.001' SECOND
             ) WITH ('connector' = 'filesystem', 'path' = '{self._folder.resolve().as_uri()}', 'format' = 'json')""")
-        chunks = tables.to_data_stream(tables.sql_query(f"SELECT {', '.join(self.columns)} FROM chunks"))
-        lanes = chunks.key_by(_partition, key_type=Types.INT()).process(_Lane(), output_type=_CHUNK).uid("lanes").name("lanes")
-        tables.create_temporary_view(view, tables.from_data_stream(lanes))
+        chunks = tables.sql_query(f"SELECT {', '.join(self.columns)} FROM chunks")
+        tables.create_temporary_view(view, in_lanes(tables, chunks))
 
 
-_CHUNK = Types.ROW_NAMED(
+def in_lanes(tables: StreamTableEnvironment, chunks: Table) -> Table:
+    """Send each partition's chunks, in their order, to one subtask."""
+    stream = tables.to_data_stream(chunks)
+    return tables.from_data_stream(
+        stream.key_by(_partition, key_type=Types.INT()).process(_Lane(), output_type=CHUNK).uid("lanes").name("lanes")
+    )
+
+
+CHUNK = Types.ROW_NAMED(
     ["path", "partition", "offset", "size", "events", "watermark", "index"],
     [Types.STRING(), Types.INT(), Types.LONG(), Types.LONG(), Types.INT(), Types.LONG(), Types.INT()],
 )
