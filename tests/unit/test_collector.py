@@ -21,6 +21,28 @@ from udfs.archive import files_of, read_records
 
 SHOP = "https://shop.example"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Mobile/15E148 Safari/604.1"
+BAD: list[tuple[Any, str | None, str]] = [
+    (event(2, price=-1), "price", "bad_price"),
+    (event(3, price="3"), "price", "wrong_type"),
+    (event(4, user_id=None), "user_id", "missing_user_id"),
+    (event(5, user_id=" "), "user_id", "missing_user_id"),
+    (event(6, user_id="-"), "user_id", "missing_user_id"),
+    (event(event_id=None), "event_id", "missing_event_id"),
+    (event(8, quantity=0), "quantity", "bad_number"),
+    (event(9, quantity=2**31), "quantity", "bad_number"),
+    (event(10, quantity=True), "quantity", "wrong_type"),
+    (event(11, currency="euro"), "currency", "bad_code"),
+    (event(12, country="Ö1"), "country", "bad_code"),
+    (event(13, item_name="ü" * 513), "item_name", "too_long"),
+    (event(14, item_id="i" * 257), "item_id", "too_long"),
+    (event(15, event_time=NOW // 1000), "event_time", "time_too_old"),
+    (event(16, event_time=NOW * 1000), "event_time", "time_in_future"),
+    (event(17, event_time=NOW - 8 * 24 * 3600 * 1000), "event_time", "time_too_old"),
+    (event(18, event_name=7), "event_name", "wrong_type"),
+    (event(19, consent="granted"), "consent", "wrong_type"),
+    ("event", None, "not_an_object"),
+]
+"""Events that are refused, each with its field and reason."""
 
 
 def test_a_batch_is_kept_and_answered() -> None:
@@ -35,31 +57,10 @@ def test_a_batch_is_kept_and_answered() -> None:
 
 
 def test_each_refusal_has_its_event_field_and_reason() -> None:
-    bad = [
-        (event(2, price=-1), "price", "bad_price"),
-        (event(3, price="3"), "price", "wrong_type"),
-        (event(4, user_id=None), "user_id", "missing_user_id"),
-        (event(5, user_id=" "), "user_id", "missing_user_id"),
-        (event(6, user_id="-"), "user_id", "missing_user_id"),
-        (event(event_id=None), "event_id", "missing_event_id"),
-        (event(8, quantity=0), "quantity", "bad_number"),
-        (event(9, quantity=2**31), "quantity", "bad_number"),
-        (event(10, quantity=True), "quantity", "wrong_type"),
-        (event(11, currency="euro"), "currency", "bad_code"),
-        (event(12, country="Ö1"), "country", "bad_code"),
-        (event(13, item_name="ü" * 513), "item_name", "too_long"),
-        (event(14, item_id="i" * 257), "item_id", "too_long"),
-        (event(15, event_time=NOW // 1000), "event_time", "time_too_old"),
-        (event(16, event_time=NOW * 1000), "event_time", "time_in_future"),
-        (event(17, event_time=NOW - 8 * 24 * 3600 * 1000), "event_time", "time_too_old"),
-        (event(18, event_name=7), "event_name", "wrong_type"),
-        (event(19, consent="granted"), "consent", "wrong_type"),
-        ("event", None, "not_an_object"),
-    ]
-    answer, setting = post({"events": [event(1), *(one for one, _, _ in bad), event(99)]})
+    answer, setting = post({"events": [event(1), *(one for one, _, _ in BAD), event(99)]})
     assert (answer.status, answer.json["accepted"]) == (202, 2)
     assert [(one["index"], one["field"], one["reason"]) for one in answer.json["rejected"]] == [
-        (place, field, reason) for place, (_, field, reason) in enumerate(bad, 1)
+        (place, field, reason) for place, (_, field, reason) in enumerate(BAD, 1)
     ]
     first = answer.json["rejected"][0]
     assert (first["event_id"], first["status"], first["type"]) == ("e2", 422, "about:blank")
