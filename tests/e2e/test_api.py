@@ -113,6 +113,10 @@ def _ask(served: Served, path: str) -> Request:
 
 def test_what_was_answered_is_counted_and_names_nobody(served: Served) -> None:
     assert urlopen(_ask(served, f"/v1/recommendations/{USERS[0]}")).status == 200
+    visit = _ask(served, "/api/recommendations")
+    visit.add_header("Content-Type", "application/json")
+    visit.data = json.dumps({"userId": USERS[0], "actions": []}).encode()
+    assert urlopen(visit).status == 200
     text = urlopen(f"{served.url}/metrics").read().decode()
     assert 'swerve_api_requests_total{route="/v1/recommendations/{user}",status="200"}' in text
     assert 'swerve_api_requests_total{route="/api/recommendations",status="200"}' in text
