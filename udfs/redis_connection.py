@@ -28,15 +28,8 @@ def connect(url: str, password: str | None = None) -> redis.Redis:
     RedisRefused
         If the address is none, or names a file for TLS that cannot be read.
     """
-    options: dict[str, Any] = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
-    # Nothing but what a write needs is sent: a server logs every command that a user may not give.
-    options |= {"lib_name": None, "lib_version": None}
-    if password is not None:
-        options["password"] = password
-    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
-        options["ssl_check_hostname"] = True  # not redis-py's default; what the address says wins
     try:
-        client = redis.Redis.from_url(url, **options)
+        client = redis.Redis.from_url(url, **options_of(url, password))
         connection = client.connection_pool.make_connection()
     except (ValueError, TypeError, redis.RedisError):
         # Their texts quote the address.
@@ -44,6 +37,24 @@ def connect(url: str, password: str | None = None) -> redis.Redis:
     if isinstance(connection, redis.SSLConnection):
         check_files(connection)
     return client
+
+
+def options_of(url: str, password: str | None = None) -> dict[str, Any]:
+    """Give the options of redis-py that every client of ours has, beside what its address says.
+
+    Parameters
+    ----------
+    url, password
+        As for `connect`.
+    """
+    options: dict[str, Any] = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+    # Nothing but what a write needs is sent: a server logs every command that a user may not give.
+    options |= {"lib_name": None, "lib_version": None}
+    if password is not None:
+        options["password"] = password
+    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
+        options["ssl_check_hostname"] = True  # not redis-py's default; what the address says wins
+    return options
 
 
 def secrets_of(url: str, password: str | None = None) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from serving.live.tickets import SECONDS, Tickets
 from serving.live.watch import Watchers
 from serving.look.assets import Assets
 from serving.problems import Problem
+from serving.redis_client import make_client
 from udfs.keys import profile_key, recommendations_key
 
 FOLDER = Path(__file__).parent
@@ -103,7 +104,7 @@ class Live:
     async def start(self) -> None:
         """Connect, when it is first needed."""
         options = self._options
-        self._redis = Redis.from_url(options.redis_url, password=options.password, socket_timeout=5, socket_connect_timeout=2)
+        self._redis = make_client(options.redis_url, options.password)
 
     def close(self) -> None:
         """End the streams."""

@@ -29,6 +29,7 @@ from serving.operator.feeds import Feed
 from serving.operator.freshness import Freshness
 from serving.operator.meters import Counts, Meters
 from serving.problems import Problem
+from serving.redis_client import make_client
 from udfs.errors import SwerveError
 from udfs.keys import VERSION_BYTES, profile_key
 from udfs.model_status import read_serving, summarise
@@ -116,7 +117,7 @@ class Operator:
     async def start(self) -> None:
         """Begin to count."""
         options = self._options
-        self._redis = Redis.from_url(options.redis_url, password=options.password, socket_timeout=5, socket_connect_timeout=2)
+        self._redis = make_client(options.redis_url, options.password)
         self._hub.tap(self._accepted)
         self._tasks = [asyncio.create_task(run()) for run in (self._tick, self._freshness.run, self._measure, self._listen)]
 

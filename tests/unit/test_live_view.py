@@ -26,6 +26,7 @@ from serving.live.tickets import SECONDS, Tickets
 from serving.live.trail import Trail
 from serving.live.watch import Watchers
 from serving.problems import Problem
+from serving.redis_client import make_client
 from tests.unit.pages import ask, go, running
 from udfs.keys import VERSION_BYTES, profile_key, recommendations_key
 from udfs.profile import empty_profiles, pack_profiles
@@ -224,3 +225,12 @@ def test_redis_away_ends_no_stream() -> None:
         await watchers.finish()
 
     go(watch)
+
+
+def test_what_asks_redis_checks_the_name_of_its_host_as_the_job_does() -> None:
+    def options(url: str) -> dict[str, Any]:
+        return dict(make_client(url, "hush").connection_pool.connection_kwargs)
+
+    told = options("rediss://shop.example:6380/0")
+    assert (told["ssl_check_hostname"], told["password"], told["lib_name"]) == (True, "hush", None)
+    assert "ssl_check_hostname" not in options("rediss://shop.example:6380/0?ssl_cert_reqs=none")
