@@ -114,6 +114,18 @@ def milliseconds(value: Any) -> Any:
     return whole(value)
 
 
+def levels(category: Any) -> dict[str, str]:
+    """Give the fields of a category whose levels stand in one text.
+
+    Examples
+    --------
+    >>> levels("Baby / Prams")
+    {'item_category': 'Baby', 'item_category2': 'Prams'}
+    """
+    parts = [part.strip() for part in str(category or "").split("/") if part.strip()]
+    return dict(zip(("item_category", "item_category2", "item_category3"), parts))
+
+
 def consent(given: Mapping[str, Any], otherwise: Mapping[str, str]) -> dict[str, str]:
     """Read consent under Google's names; where nothing is said, what holds otherwise, and else denied."""
     said = {name: given.get(name) for name in CONSENTS}

@@ -12,6 +12,7 @@ from serving.adapters.adapted import (
     content_id,
     expand,
     first,
+    levels,
     milliseconds,
     number,
     obj,
@@ -86,11 +87,10 @@ def _events(call: Mapping[str, Any], shared: Mapping[str, Any], received: int, o
 
 
 def _item(product: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    levels = [part.strip() for part in str(first(product, "category") or "").split("/") if part.strip()]
     return {
         "item_id": text(first(product, "product_id", "sku")),
         "item_name": product.get("name"),
-        **dict(zip(("item_category", "item_category2", "item_category3"), levels)),
+        **levels(first(product, "category")),
         "item_brand": product.get("brand"),
         "price": number(product.get("price")),
         "currency": first(product, "currency") or properties.get("currency"),
