@@ -10,11 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.probe import Probe, measure, summary
-from bench.processor import seconds_of
 from jobs.embedded.redis_server import start_redis
 from udfs.archive_writer import ArchiveWriter
 from udfs.schemas import load
@@ -80,3 +82,14 @@ def run(say: Say, *, events: int = 40, parallelism: int = 1, keep: Path | None =
             job.wait()
             store.stop()
     return {**summary(times), "idle_cpu_percent": round(idle, 1)}
+
+
+def seconds_of(process: int) -> float:
+    """Give the seconds of processor time of a process and of all that it started and that lives."""
+    total = 0.0
+    root = psutil.Process(process)
+    for one in (root, *root.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = one.cpu_times()
+            total += times.user + times.system
+    return total
