@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import fastavro
 
-from udfs.container import ArchiveError, Block, DamagedBlock, Header, open_block, read_header, scan_blocks
+from udfs.container import ArchiveError, Block, DamagedBlock, Header, next_block, open_block, read_header
 from udfs.schemas import plain
 
 SEGMENTS, RECOMMENDATIONS, DEAD_LETTERS = "segments", "recommendations", "dead-letters"
@@ -63,14 +63,15 @@ class ArchiveFeed:
                     header = read_header(file.read(HEADER_BYTES), path)
                     at = header.size
                 file.seek(at)
-                # The first byte stands for what was read before: blocks are looked for from the second on.
-                data = b"\0" + file.read(STEP_BYTES)
-            schema = fastavro.parse_schema(plain(header.schema))
-            for block in scan_blocks(data, header, path, start=1):
+                data = file.read(STEP_BYTES)
+            schema, here = fastavro.parse_schema(plain(header.schema)), 0
+            # What does not end yet is the rest of a block on its way.
+            while block := next_block(data, header.sync, here, len(data)):
                 yield from _records(data, block, header, schema)
-                self._read[path] = (header, at - 1 + block.offset + block.size)
+                here += block.size
+                self._read[path] = (header, at + here)
         except (ArchiveError, OSError):
-            return  # the rest of a block, or of the header, is not there yet
+            return  # its header is not there yet, or the file is gone
 
 
 def _records(data: bytes, block: Block, header: Header, schema: Any) -> Iterator[dict[str, Any]]:
