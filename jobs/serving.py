@@ -72,7 +72,7 @@ class _Herald:
         to = settings.redis
         assert to.url is not None
         instance = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-        self._announcer = Announcer(to.url, _password(settings), to.prefix, operator, instance, settings.parallelism)
+        self._announcer = Announcer(to.url, to.secret, to.prefix, operator, instance, settings.parallelism)
         self.close = self._announcer.close
 
     def tell(self, state: State) -> None:
@@ -93,8 +93,8 @@ def serving_by_model(settings: Settings) -> dict[str, Any]:
 
     to = settings.redis
     assert to.url is not None
-    check(to.url, _password(settings), to.masked_url)
-    with connect(to.url, _password(settings)) as client:
+    check(to.url, to.secret, to.masked_url)
+    with connect(to.url, to.secret) as client:
         return summarise(read_serving(client, to.prefix))
 
 
@@ -106,8 +106,3 @@ def bundle_that_ranked(settings: Settings, version: str | None) -> Path:
     if is_model(path) and version is not None and version in Model(path).versions():
         return Model(path).path_of(version)
     return serving_folder(path)
-
-
-def _password(settings: Settings) -> str | None:
-    password = settings.redis.password
-    return password.get_secret_value() if password else None

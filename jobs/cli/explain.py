@@ -95,10 +95,9 @@ def _read(settings: Settings, user: str, surface: str) -> tuple[bytes, bytes | N
 
     to = settings.redis
     assert to.url is not None
-    password = to.password.get_secret_value() if to.password else None
-    check(to.url, password, to.masked_url)
+    check(to.url, to.secret, to.masked_url)
     try:
-        with connect(to.url, password) as client:
+        with connect(to.url, to.secret) as client:
             profile = read_profile(client, user, to.prefix)
             stored = read_value(client, user, surface, to.prefix)
     except redis_py.RedisError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.cli.source import topic_of
 from udfs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _live(settings: Settings, hub: Hub, api: Api, names: Names) -> Part:
             redis.url,
             names.bundle,
             api.access.authorise_or_admin,
-            redis.password.get_secret_value() if redis.password else None,
+            redis.secret,
             redis.prefix,
             settings.rank.surfaces[0],
             most=serving.watchers,
@@ -129,7 +130,7 @@ def _operator(settings: Settings, hub: Hub, look: Look, names: Names, collector:
         redis.url,
         Admin(serving.admin_key.get_secret_value()).require_admin,
         names.segment,
-        redis.password.get_secret_value() if redis.password else None,
+        redis.secret,
         redis.prefix,
         settings.rank.surfaces,
         counts,
@@ -142,12 +143,13 @@ def _operator(settings: Settings, hub: Hub, look: Look, names: Names, collector:
 def _job_of(settings: Settings) -> tuple[list[Feed], Callable[[], Mapping[str, Any]] | None]:
     """Give where the job's records come from, and what tells how far it is behind."""
     into = settings.serving.into
-    if into is not None and not into.startswith("kafka:"):
+    topic = topic_of(into) if into is not None else None
+    if into is not None and topic is None:
         from serving.operator.feeds import ArchiveFeed
 
         return [ArchiveFeed(settings.out.dir)], None
     from jobs.kafka.job_feed import GroupLag, JobTopics
 
-    if into is not None:
-        settings = settings.with_values({"topics.events": into.removeprefix("kafka:")})
+    if topic is not None:
+        settings = settings.with_values({"topics.events": topic})
     return [JobTopics(settings)], GroupLag(settings)

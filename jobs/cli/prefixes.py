@@ -26,11 +26,6 @@ def with_redis(settings: Settings) -> Settings:
     return settings.with_values({"redis.url": found.redis.url})
 
 
-def secret(settings: RedisSettings) -> str | None:
-    """Give the password."""
-    return settings.password.get_secret_value() if settings.password else None
-
-
 @contextmanager
 def prefixes(settings: RedisSettings, *names: str) -> Iterator[tuple[Prefix, ...]]:
     """Connect.
@@ -44,7 +39,7 @@ def prefixes(settings: RedisSettings, *names: str) -> Iterator[tuple[Prefix, ...
     from udfs.redis_errors import RedisRefused, why_to_wait
 
     assert settings.url is not None
-    password = secret(settings)
+    password = settings.secret
     check(settings.url, password, settings.masked_url)
     try:
         with connect(settings.url, password) as client:

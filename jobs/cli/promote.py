@@ -27,7 +27,7 @@ def command(
 
     A shopper's keys change together, and never for something older. The live job may go on meanwhile. Interrupted, it is run again.
     """
-    from jobs.cli.prefixes import prefixes, secret, shown, watched, with_redis
+    from jobs.cli.prefixes import prefixes, shown, watched, with_redis
     from udfs.errors import UsageError
     from udfs.redis_promote import plan, promote
     from udfs.redis_writes import Target
@@ -47,7 +47,7 @@ def command(
             done = watched("looking", contents.users, lambda seen: plan(source, target, seen))
         else:
             assert settings.url is not None
-            where = Target(settings.url, secret(settings), to_prefix, settings.ttl_seconds)
+            where = Target(settings.url, settings.secret, to_prefix, settings.ttl_seconds)
             done = watched("promoting", contents.users, lambda seen: promote(source, where, keep, note, seen))
     emit({"from": from_prefix, "to": to_prefix, "dry_run": dry_run, **asdict(done)}, json)
 

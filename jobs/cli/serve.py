@@ -67,7 +67,7 @@ def api_options(settings: Settings) -> ApiOptions:
     serving, redis = settings.serving, settings.redis
     assert redis.url is not None
     return ApiOptions(
-        RedisAddress(redis.url, redis.password.get_secret_value() if redis.password else None),
+        RedisAddress(redis.url, redis.secret),
         redis.prefix,
         settings.rank.surfaces,
         token_rules(settings),

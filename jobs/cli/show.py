@@ -74,10 +74,9 @@ def look_up(settings: RedisSettings, user: str, surface: str) -> dict[str, Any]:
     from udfs.redis_reads import read_profile, read_recommendations
 
     assert settings.url is not None
-    password = settings.password.get_secret_value() if settings.password else None
-    check(settings.url, password, settings.masked_url)
+    check(settings.url, settings.secret, settings.masked_url)
     try:
-        with connect(settings.url, password) as client:
+        with connect(settings.url, settings.secret) as client:
             stored = read_profile(client, user, settings.prefix)
             segment, estimates = _of_profile(stored.packed) if stored and stored.packed else (None, None)
             found = read_recommendations(client, user, surface, segment, settings.prefix)

@@ -51,8 +51,7 @@ class RankFunction(ScalarFunction):
             raise ValueError("redis.url is not set")
         self._models = source_of(self._settings, "rank", self._prepare, follow=self._follow)
         self._ranker, self._fallbacks = self._models.begin()
-        password = to.password.get_secret_value() if to.password else None
-        target = Target(to.url, password, to.prefix, to.ttl_seconds, to.keep_profile, rank.surfaces)
+        target = Target(to.url, to.secret, to.prefix, to.ttl_seconds, to.keep_profile, rank.surfaces)
         self._writer = RedisWriter(target, self._fallbacks)
         self._writer.open()
 

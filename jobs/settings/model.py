@@ -69,6 +69,11 @@ class RedisSettings(Section):
     """Store the profile beside the recommendations, for `swerve explain`."""
 
     @property
+    def secret(self) -> str | None:
+        """The password, for whoever connects."""
+        return self.password.get_secret_value() if self.password else None
+
+    @property
     def masked_url(self) -> str:
         """The address without its password, for people and logs."""
         return mask_url(self.url) if self.url else "an embedded server"
